@@ -1,0 +1,92 @@
+"""What the tests share: EMNIST's files made on the spot, and a small run."""
+
+import gzip
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import autoencoder
+import dataset
+from demo import draw_demo_set
+
+PROJECT = Path(__file__).parent.parent
+
+
+def idx(array, magic=None):
+    """The bytes of an idx file, written from the format's description."""
+    magic = magic or {1: 2049, 3: 2051}[array.ndim]
+    return struct.pack(f">{array.ndim + 1}I", magic, *array.shape) + array.astype("u1").tobytes()
+
+
+def write_files(root, train, test, split="balanced", gz=False):
+    """Writes upright images and labels as NIST does: four files, each image transposed."""
+    root.mkdir(parents=True, exist_ok=True)
+    for part, (x, y) in (("train", train), ("test", test)):
+        for kind, array in (("images-idx3", x.transpose(0, 2, 1)), ("labels-idx1", y)):
+            path = root / f"emnist-{split}-{part}-{kind}-ubyte"
+            if gz:
+                path.with_name(path.name + ".gz").write_bytes(gzip.compress(idx(array)))
+            else:
+                path.write_bytes(idx(array))
+
+
+def random_set(n, first=0, classes=47, seed=0):
+    """n random images and labels; every grey and every label comes up."""
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, 256, (n, 28, 28), np.uint8)
+    return x, (np.arange(n) % classes + first).astype(np.uint8)
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A folder with a made-up Balanced split: (folder, train, test), the images upright."""
+    train, test = random_set(94, seed=1), random_set(47, seed=2)
+    write_files(tmp_path / "emnist", train, test)
+    return tmp_path / "emnist", train, test
+
+
+@pytest.fixture
+def run():
+    """Runs a command of one of the scripts in this process: run(cli, *words) -> click's result."""
+
+    def run(cli, *words, code=0, env=None):
+        result = CliRunner().invoke(cli, [str(word) for word in words], env=env)
+        assert result.exit_code == code, result.output
+        return result
+
+    return run
+
+
+def script(*words, **options):
+    """Starts a script of the project as a user does, its streams read by us."""
+    command = [sys.executable, PROJECT / words[0], *words[1:]]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([str(word) for word in command], **pipes, **options)
+
+
+@pytest.fixture(scope="session")
+def characters(tmp_path_factory):
+    """A folder with a small split of handwriting: 60 training and 5 test images a class."""
+    root = tmp_path_factory.mktemp("characters")
+    write_files(root, *draw_demo_set(train_per_class=60, test_per_class=5))
+    return root
+
+
+@pytest.fixture(scope="session")
+def trained(characters):
+    """The folder of a run of three epochs on `characters`, and what train printed."""
+    words = ["train", "--data-root", characters, "--run-dir", characters / "run"]
+    words += ["--data", "emnist", "--epochs", "3", "--batch-size", "32"]
+    result = CliRunner().invoke(autoencoder.cli, [str(word) for word in words])
+    assert result.exit_code == 0, result.output
+    return characters / "run", result
+
+
+@pytest.fixture
+def loaded(characters):
+    return dataset.load_emnist("balanced", characters)

@@ -1,0 +1,356 @@
+"""autoencoder.py: the network, and train, test and morph on a small split of handwriting."""
+
+import csv
+import json
+import math
+import shutil
+import signal
+
+import numpy as np
+import pytest
+from conftest import script
+
+import autoencoder
+import dataset
+from autoencoder import cli, linear_path, random_pairs, word_pairs
+
+RUN = ("train", "--data", "emnist", "--batch-size", "32")
+
+
+def history(folder):
+    with open(folder / "history.csv", newline="") as file:
+        return [[float(n) for n in row] for row in list(csv.reader(file))[1:]]
+
+
+def same(a, b):
+    """The same histories to 1e-4 relative, seconds apart."""
+    return np.allclose([row[:4] for row in a], [row[:4] for row in b], rtol=1e-4, atol=0)
+
+
+# ---- the network
+
+
+def test_encoder_and_decoder():
+    keras = autoencoder.import_keras()
+    encoder, decoder = autoencoder.build_encoder(), autoencoder.build_decoder()
+    for layer in encoder.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            assert layer.activation is keras.activations.relu
+    assert encoder.layers[-1].activation is keras.activations.linear
+    rng = np.random.default_rng(0)
+    codes = encoder.predict(rng.random((3, 28, 28, 1)), verbose=0)
+    assert codes.shape == (3, 32)
+    images = decoder.predict(10 * rng.normal(size=(3, 32)), verbose=0)
+    assert images.shape == (3, 28, 28, 1)
+    assert 0 <= images.min() < images.max() <= 1
+
+
+def test_the_order_of_images_depends_on_seed_and_epoch_alone():
+    x = np.arange(10)
+    feed = autoencoder.batches(x, 3, seed=1, epoch=0)
+    first = [next(feed)[0].tolist() for _ in range(6)]  # two epochs of three full batches
+    later = autoencoder.batches(x, 3, seed=1, epoch=1)
+    assert [next(later)[0].tolist() for _ in range(3)] == first[3:]
+    assert first[:3] != first[3:]
+    assert len({n for batch in first[:3] for n in batch}) == 9
+
+
+# ---- train
+
+
+def test_train_writes_the_run(trained, loaded, characters):
+    folder, result = trained
+    names = {path.name for path in folder.iterdir()}
+    assert {"config.json", "model.keras", "last.keras", "history.csv", "curves.png"} <= names
+    config = json.loads((folder / "config.json").read_text())
+    assert config["data"] == "emnist"
+    assert config["split"] == "balanced"
+    assert config["data_root"] == str(characters)
+    assert config["counts"] == {"train": 2585, "validation": 235, "test": 235}
+    assert {"python", "keras", "numpy"} < set(config["versions"])
+    options = {"epochs": 3, "batch_size": 32, "learning_rate": 0.003, "seed": 0}
+    assert {key: config[key] for key in options} == options
+
+    (x, _), _ = loaded
+    rows = history(folder)
+    assert [row[0] for row in rows] == [1, 2, 3]
+    mean = np.broadcast_to(x[:-235].mean(0), x[-235:].shape)
+    assert min(row[2] for row in rows) < autoencoder.cross_entropy(x[-235:], mean).mean()
+    assert rows[0][3] == pytest.approx(0.003)
+    assert rows[2][3] < rows[1][3] < rows[0][3]
+    assert len(result.stderr.splitlines()) == 4  # one of the cache, one an epoch: no chatter
+    assert result.stderr.count("epoch") == 3
+    assert "above the floor" in result.stdout
+
+
+def test_model_loads_with_plain_keras(trained, loaded):
+    keras = autoencoder.import_keras()
+    folder, _ = trained
+    model = keras.saving.load_model(folder / "model.keras")
+    _, (x, _) = loaded
+    codes = model.get_layer("encoder").predict(x, verbose=0)
+    assert codes.shape == (len(x), 32)
+    images = model.get_layer("decoder").predict(codes, verbose=0)
+    assert np.allclose(images, model.predict(x[..., None], verbose=0), atol=1e-5)
+    last = keras.saving.load_model(folder / "last.keras")
+    assert last.optimizer.iterations == 3 * (2585 // 32)
+    sizes = [(folder / name).stat().st_size for name in ("model.keras", "last.keras")]
+    assert sizes[0] < sizes[1] / 2  # the best goes without the optimizer's state
+
+
+def test_a_run_is_not_lost_by_mistake(trained, run):
+    folder, _ = trained
+    before = (folder / "config.json").read_bytes()
+    result = run(cli, *RUN, "--run-dir", folder, code=1)
+    for word in ("--resume", "--overwrite", "test"):
+        assert f"{word}" in result.stderr
+    assert (folder / "config.json").read_bytes() == before
+    result = run(cli, "train", "--run-dir", folder, "--resume")
+    assert "already complete" in result.stdout
+    for words in (["--resume", "--epochs", "9"], ["--resume", "--overwrite"]):
+        run(cli, "train", "--run-dir", folder, *words, code=2)
+
+
+def test_overwrite_keeps_what_is_not_its_own(characters, tmp_path, run):
+    folder = tmp_path / "run"
+    words = [*RUN, "--data-root", characters, "--run-dir", folder, "--epochs", 1]
+    run(cli, *words)
+    (folder / "mine.txt").write_text("kept")
+    (folder / "test.json").write_text("{}")
+    run(cli, *words, "--seed", 1, "--overwrite")
+    assert (folder / "mine.txt").read_text() == "kept"
+    assert not (folder / "test.json").exists()
+    assert json.loads((folder / "config.json").read_text())["seed"] == 1
+
+
+@pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])
+def test_killed_and_resumed_equals_uninterrupted(trained, characters, tmp_path, run, kill):
+    whole, _ = trained
+    folder = tmp_path / "run"
+    words = [*RUN, "--data-root", characters, "--run-dir", folder, "--epochs", 3]
+    with script("autoencoder.py", *words) as process:
+        for line in process.stderr:
+            if line.startswith("epoch 1/3"):
+                process.send_signal(kill)
+                break
+        output = process.stderr.read()
+    if kill == signal.SIGINT:
+        assert process.returncode == 130
+        assert "1 finished epochs are kept" in output
+        assert "--resume" in output
+        assert "Traceback" not in output
+    assert len(history(folder)) == 1
+    assert not list(folder.glob(".*"))
+    run(cli, "train", "--run-dir", folder, "--resume")
+    assert same(history(folder), history(whole))
+    assert (folder / "curves.png").exists()
+
+
+def test_the_best_is_never_forgotten(trained, tmp_path, run):
+    folder = tmp_path / "run"
+    shutil.copytree(trained[0], folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"epochs": 4}))
+    rows = (folder / "history.csv").read_text().splitlines()
+    rows[2] = "2,0.1,0.001,0.002,1.0"  # as if epoch 2 had been the best by far
+    (folder / "history.csv").write_text("\n".join(rows) + "\n5,1,1,1,1\n".replace("5", "4"))
+    best = (folder / "model.keras").read_bytes()
+    run(cli, "train", "--run-dir", folder, "--resume")
+    assert [row[0] for row in history(folder)] == [1, 2, 3, 4]
+    assert (folder / "model.keras").read_bytes() == best
+
+
+def test_a_loss_that_is_no_number(characters, tmp_path, run):
+    words = [*RUN, "--data-root", characters, "--run-dir", tmp_path, "--learning-rate", 1e30]
+    result = run(cli, *words, code=1)
+    assert "lower --learning-rate" in result.stderr
+    assert not (tmp_path / "model.keras").exists()
+
+
+@pytest.mark.parametrize("name", ["config.json", "history.csv", "last.keras"])
+@pytest.mark.parametrize("content", [b"", b"[1]", b"\x80\x00,,\n1,2"])
+def test_a_damaged_run_is_named(trained, tmp_path, run, name, content):
+    folder = tmp_path / "run"
+    shutil.copytree(trained[0], folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"epochs": 4}))
+    (folder / name).write_bytes(content)
+    result = run(cli, "train", "--run-dir", folder, "--resume", code=1)
+    assert name in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_wrong_usage(run, tmp_path):
+    for words in (
+        ["train", "--data", "demo", "--split", "letters"],
+        ["train", "--epochs", "0"],
+        ["train", "--learning-rate", "0"],
+        ["morph", "--steps", "1"],
+        ["morph", "--from", "a"],
+        ["morph", "--to", "a"],
+        ["morph", "--from", "ab", "--to", "c"],
+        ["morph", "--from", "a b", "--to", "abc"],
+        ["morph", "--from", "", "--to", ""],
+        ["morph", "--rows", "1", "--from", "a", "--to", "b"],
+        ["morph", "--out", "morph.bmp"],
+    ):
+        run(cli, *words, "--run-dir", tmp_path, code=2)
+    for name in ("test", "morph"):
+        result = run(cli, name, "--run-dir", tmp_path / "none", code=1)
+        assert "make one with: python autoencoder.py train" in result.stderr
+    result = run(cli, "train", "--resume", "--run-dir", tmp_path / "none", code=1)
+    assert "no run in" in result.stderr
+    assert not (tmp_path / "none").exists()
+    words = ["--data", "auto", "--split", "letters", "--data-root", tmp_path]
+    result = run(cli, "train", *words, "--run-dir", tmp_path / "none", code=1)
+    assert "emnist-letters-train-images" in result.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_auto_falls_back_to_demo_and_says_so(tmp_path, run):
+    words = ["--data-root", tmp_path / "data", "--run-dir", tmp_path / "run", "--epochs", 1]
+    result = run(cli, "train", *words)
+    lines = result.stderr.splitlines()
+    assert "demo" in lines[0]
+    assert "demo" in lines[-1]
+    config = json.loads((tmp_path / "run/config.json").read_text())
+    assert (config["data"], config["data_root"]) == ("demo", str(tmp_path / "data"))
+    assert config["counts"] == {"train": 9400, "validation": 1880, "test": 1880}
+    run(cli, "morph", "--run-dir", tmp_path / "run", "--rows", 1)
+
+
+# ---- test
+
+
+def test_test(trained, loaded, run):
+    keras = autoencoder.import_keras()
+    folder, _ = trained
+    result = run(cli, "test", "--run-dir", folder)
+    report = json.loads((folder / "test.json").read_text())
+    _, (x, y) = loaded
+    p = keras.saving.load_model(folder / "model.keras").predict(x, verbose=0)[..., 0]
+    p = p.astype(float).clip(1e-7, 1 - 1e-7)
+    bce = -(x * np.log(p) + (1 - x) * np.log(1 - p))
+    grey = np.where((x == 0) | (x == 1), 0.5, x).astype(float)
+    entropy = -(grey * np.log(grey) + (1 - grey) * np.log(1 - grey))
+    floor = np.where((x == 0) | (x == 1), 0, entropy)
+    assert report["images"] == len(x)
+    assert report["bce"] == pytest.approx(bce.mean(), rel=1e-5)
+    assert report["bce_floor"] == pytest.approx(floor.mean(), rel=1e-5)
+    assert report["excess"] == pytest.approx((bce - floor).mean(), rel=1e-4)
+    assert report["mse"] == pytest.approx(((x - p) ** 2).mean(), rel=1e-4)
+    assert report["psnr"] == pytest.approx(10 * math.log10(1 / report["mse"]), rel=1e-6)
+    assert sorted(report["pca"]) == ["bce", "excess", "mse", "psnr"]
+    assert 0 < report["pca"]["excess"] < 0.2
+    assert len(report["classes"]) == 47
+    assert report["classes"]["A"] == pytest.approx((bce - floor)[y == 10].mean(), rel=1e-4)
+    assert f"{report['excess']:.4f}" in result.stdout
+    for name in ("reconstructions.png", "codes.png"):
+        assert (folder / name).stat().st_size > 10_000
+
+
+def test_pca_is_the_best_linear_code():
+    rng = np.random.default_rng(0)
+    basis = rng.normal(size=(32, 784)) / 50
+    x = (0.5 + rng.uniform(-1, 1, (100, 32)) @ basis).astype(np.float32).reshape(-1, 28, 28)
+    assert np.allclose(autoencoder.pca_reconstructions(x[:80], x[80:]), x[80:], atol=1e-4)
+
+
+def test_a_model_from_elsewhere(trained, tmp_path, run):
+    keras = autoencoder.import_keras()
+    folder = tmp_path / "run"
+    shutil.copytree(trained[0], folder)
+    for model, message in (
+        (keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten()]), "encoder"),
+        (keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]), "encoder"),
+        (keras.Sequential([keras.Input((3,)), keras.layers.Lambda(lambda x: x)]), "model.keras"),
+    ):
+        model.save(folder / "model.keras")
+        result = run(cli, "morph", "--run-dir", folder, code=1)
+        assert message in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+    (folder / "model.keras").write_bytes(b"no model")
+    assert "model.keras" in run(cli, "test", "--run-dir", folder, code=1).stderr
+    (folder / "model.keras").unlink()
+    assert "--resume" in run(cli, "test", "--run-dir", folder, code=1).stderr
+
+
+def test_data_root_overrides_the_runs(trained, tmp_path, run):
+    folder, _ = trained
+    words = ["morph", "--run-dir", folder, "--out", tmp_path / "m.npz"]
+    result = run(cli, *words, "--data-root", tmp_path / "gone", code=1)
+    assert str(tmp_path / "gone") in result.stderr
+    run(cli, *words, env={"DATA_ROOT": str(tmp_path / "gone")})  # the run knows better
+
+
+# ---- morph
+
+
+def test_linear_path():
+    a, b = np.zeros((2, 32)), np.ones((2, 32))
+    path = linear_path(a, b, 5)
+    assert path.shape == (2, 5, 32)
+    assert np.allclose(path[1, :, 7], [0, 0.25, 0.5, 0.75, 1])
+
+
+def test_random_pairs():
+    y = np.repeat([3, 4, 5], 10)
+    pairs = random_pairs(y, 40, seed=0)
+    assert pairs.shape == (40, 2)
+    assert (y[pairs[:, 0]] != y[pairs[:, 1]]).all()
+    assert (random_pairs(y, 40, seed=0) == pairs).all()
+    assert (random_pairs(y, 40, seed=1) != pairs).any()
+    with pytest.raises(ValueError, match="one class"):
+        random_pairs(np.zeros(5), 1, seed=0)
+
+
+def test_word_pairs():
+    names = dataset.class_names("balanced")
+    y = np.array([10, 10, 10, 36, 12, 12])  # A A A a C C
+    codes = np.array([[0.0], [4], [5], [9], [1], [2]])
+    assert word_pairs("A a", "c A", names, y, codes).tolist() == [[1, 4], [-1, -1], [3, 1]]
+    drawn = {tuple(word_pairs("A", "a", names, y, codes, seed)[0]) for seed in range(20)}
+    assert drawn == {(0, 3), (1, 3), (2, 3)}
+    with pytest.raises(ValueError, match=r"no class for % é; the characters are ACac"):
+        word_pairs("%", "é", names, y, codes)
+
+
+def test_morph_arrays(trained, loaded, tmp_path, run):
+    keras = autoencoder.import_keras()
+    folder, _ = trained
+    out = tmp_path / "new/m.npz"
+    words = ["--from", "Hi 4", "--to", "by 2", "--steps", 5, "--out", out]
+    assert run(cli, "morph", "--run-dir", folder, *words).stdout == f"{out}\n"
+    _, (x, y) = loaded
+    with np.load(out) as file:
+        frames, codes = file["frames"], file["codes"]
+        labels, indices = file["labels"], file["indices"]
+    assert frames.shape == (4, 5, 28, 28)
+    assert frames.dtype == np.float32
+    assert codes.shape == (4, 5, 32)
+    assert labels.tolist() == [[17, 37], [18, 34], [-1, -1], [4, 2]]
+    assert indices[2].tolist() == [-1, -1]
+    assert not frames[2].any()
+    shown = [0, 1, 3]
+    assert (y[indices[shown]] == labels[shown]).all()
+    model = keras.saving.load_model(folder / "model.keras")
+    for end in (0, -1):
+        p = model.predict(x[indices[shown, end]], verbose=0)[..., 0]
+        assert np.abs(frames[shown, end] - p).max() < 1e-5
+    steps = np.diff(codes[shown], axis=1)
+    assert np.allclose(steps, steps[:, :1], atol=1e-4)  # even steps on a straight line
+
+
+def test_morph_picture(trained, run, tmp_path):
+    from matplotlib.image import imread
+
+    folder, _ = trained
+    assert run(cli, "morph", "--run-dir", folder, "--rows", 2).stdout == f"{folder}/morph.png\n"
+    two = imread(folder / "morph.png")
+    run(cli, "morph", "--run-dir", folder, "--rows", 4, "--out", tmp_path / "m.png")
+    four = imread(tmp_path / "m.png")
+    assert four.shape[1] == two.shape[1]
+    assert four.shape[0] > two.shape[0] + 60
+    assert four.shape[1] > four.shape[0]
+    result = run(cli, "morph", "--run-dir", folder, "--from", "a%", "--to", "bc", code=1)
+    assert "no class for %" in result.stderr

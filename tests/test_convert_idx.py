@@ -1,0 +1,136 @@
+"""convert_idx.sh: idx-ubyte files to text, and each of its refusals."""
+
+import gzip
+import os
+import subprocess
+
+import numpy as np
+import pytest
+from conftest import PROJECT, idx, write_files
+
+IMAGES = "emnist-balanced-train-images-idx3-ubyte"
+LABELS = "emnist-balanced-test-labels-idx1-ubyte"
+BSD_OD = """#!/bin/sh
+# An od like macOS's: no -w.
+for word; do case $word in -w*) echo "od: illegal option -- w" >&2; exit 1 ;; esac; done
+exec {od} "$@"
+"""
+
+
+def convert(*words, **options):
+    command = [str(PROJECT / "convert_idx.sh"), *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def numbers(path):
+    return np.array([[int(n) for n in line.split(" ")] for line in path.read_text().splitlines()])
+
+
+@pytest.mark.parametrize("gz", [False, True])
+def test_every_number_in_the_files_own_order(made, tmp_path, gz):
+    _, train, test = made
+    root = tmp_path / "with space"
+    write_files(root, train, test, gz=gz)
+    done = convert(root)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    for part, (x, y) in (("train", train), ("test", test)):
+        images = numbers(root / f"emnist-balanced-{part}-images-idx3-ubyte-txt")
+        assert (images == x.transpose(0, 2, 1).reshape(len(x), 784)).all()
+        assert (numbers(root / f"emnist-balanced-{part}-labels-idx1-ubyte-txt")[:, 0] == y).all()
+    assert sorted(path.name for path in root.glob("*part*")) == []
+
+
+def test_od_without_w(made, tmp_path):
+    root, train, _ = made
+    od = subprocess.run(["which", "od"], capture_output=True, text=True, check=True).stdout.strip()
+    (tmp_path / "od").write_text(BSD_OD.format(od=od))
+    (tmp_path / "od").chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    assert convert(root, env={**os.environ, "PATH": path}).returncode == 0
+    x, _ = train
+    assert (numbers(root / f"{IMAGES}-txt") == x.transpose(0, 2, 1).reshape(-1, 784)).all()
+
+
+def test_data_root_and_split_are_found(made, tmp_path):
+    root, train, test = made
+    (tmp_path / "data").mkdir()
+    write_files(tmp_path / "data", train, test, split="digits")
+    assert convert("data", "digits", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "data/emnist-digits-test-labels-idx1-ubyte-txt").exists()
+    assert convert(cwd=tmp_path, env={**os.environ, "DATA_ROOT": str(root)}).returncode == 0
+    assert (root / f"{LABELS}-txt").exists()
+    done = convert(cwd=tmp_path, env={k: v for k, v in os.environ.items() if k != "DATA_ROOT"})
+    assert done.returncode == 1
+    assert f"data/{IMAGES}: no such file" in done.stderr
+
+
+def test_plain_wins_over_gz(made):
+    root, _, _ = made
+    (root / f"{LABELS}.gz").write_bytes(b"not looked at")
+    assert convert(root).returncode == 0
+
+
+def test_new_enough_text_is_left_alone(made):
+    root, _, _ = made
+    convert(root)
+    text = root / f"{LABELS}-txt"
+    text.write_text("kept\n")
+    assert convert(root).returncode == 0
+    assert text.read_text() == "kept\n"
+    stamp = (root / LABELS).stat().st_mtime_ns + 10**9
+    os.utime(root / LABELS, ns=(stamp, stamp))
+    os.utime(text, ns=(stamp - 1, stamp - 1))
+    convert(root)
+    assert text.read_text() != "kept\n"
+    text.write_text("stale\n")
+    convert("--force", root)
+    assert text.read_text() != "stale\n"
+    (root / LABELS).unlink()
+    assert convert(root).returncode == 0  # text without its ubyte file is good enough
+
+
+def bad_files():
+    x = np.zeros((3, 28, 28), np.uint8)
+    good = idx(x)
+    return {
+        "magic number 2050": (IMAGES, idx(x, magic=2050)),
+        "magic number 2049": (IMAGES, idx(np.arange(900, dtype=np.uint8))),
+        "images of 27x28": (IMAGES, idx(x[:, 1:])),
+        "2367 bytes, expected 2368": (IMAGES, good[:-1]),
+        "2369 bytes, expected 2368": (IMAGES, good + b"\0"),
+        "empty": (IMAGES, b""),
+        "a header": (IMAGES, good[:12]),
+        "holds no images": (IMAGES, idx(x[:0])),
+        "a web page": (IMAGES, b"<!DOCTYPE html><html>moved</html>"),
+        "gzip data under this name": (IMAGES, gzip.compress(good)),
+        "damaged or not gzip": (f"{IMAGES}.gz", good),
+        "damaged": (f"{IMAGES}.gz", gzip.compress(good)[:-9]),
+        "a web page,": (f"{IMAGES}.gz", b"<!DOCTYPE html><html>moved</html>"),
+        "magic number 2051, expected 2049": (LABELS, good),
+        "10 bytes, expected 11": (LABELS, idx(np.arange(3))[:-1]),
+    }
+
+
+@pytest.mark.parametrize("message", bad_files())
+def test_a_bad_file_is_named_and_the_others_are_converted(made, message):
+    root, _, _ = made
+    name, content = bad_files()[message]
+    stem = name.removesuffix(".gz")
+    (root / stem).unlink()
+    (root / name).write_bytes(content)
+    done = convert(root)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert str(root / name) in done.stderr
+    assert message in done.stderr
+    texts = {path.name for path in root.iterdir() if path.name not in (name, stem)}
+    assert f"{stem}-txt" not in texts
+    assert len([text for text in texts if text.endswith("-txt")]) == 3
+    assert not [text for text in texts if "part" in text.removeprefix("emnist")]
+
+
+@pytest.mark.parametrize("words", [["d", "nope"], ["d", "balanced", "x"], ["--quick"]])
+def test_wrong_usage(words):
+    done = convert(*words)
+    assert done.returncode == 2
+    assert "usage" in done.stderr

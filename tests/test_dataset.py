@@ -106,6 +106,7 @@ def test_bad_mapping(tmp_path, line):
         (LABELS, 2, "47", "line 2: 47 is not a label of balanced"),
         (LABELS, 94, "1\n1", f"{TEXT} has 94 lines, but .*{LABELS} has 95"),
     ],
+    ids=range(11),
 )
 def test_bad_text_is_named_with_its_line(made, name, number, line, message):
     root, _, _ = made

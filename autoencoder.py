@@ -8,14 +8,18 @@ Each pixel is read as the probability of being ink, so the loss is binary cross-
 fall below the entropy of the grey pixels themselves; what lies above that floor is the excess.
 """
 
+import base64
 import contextlib
 import csv
 import functools
+import html
 import importlib.metadata
+import io
 import json
 import math
 import os
 import platform
+import string
 import sys
 import time
 from pathlib import Path
@@ -31,6 +35,8 @@ FILTERS = (32, 64)  # of the convolutions from 28 to 14 and from 14 to 7 pixels 
 WIDTH = 512  # units of the dense layer on either side of the code
 MOMENTUM = 0.9  # of batch norm's running means: short runs on few images need a quick one
 PREDICT_BATCH = 500  # images at a time where nothing is learned
+
+GIF_TRAVEL, GIF_REST, GIF_SHORTEST = 1500, 900, 40  # ms: end to end, at an end, a frame's least
 
 DEFAULT_RUN = Path("runs/default")
 RUN_FILES = ["config.json", "model.keras", "last.keras", "history.csv", "curves.png"]
@@ -347,14 +353,61 @@ def draw_codes(path, codes, y, names, most=3000):
         figure.savefig(unfinished)
 
 
-def draw_morph(path, kind, frames, x, indices, labels, names):
-    """A row for each pair: its real image, the frames between, the other real image."""
+def draw_morph(path, title, frames, ends, names):
+    """A row for each pair: its real image, the frames between, the other real image.
+
+    frames: (rows, steps, 28, 28); ends: (rows, 2, 28, 28); names: (rows, 2) strings.
+    """
     gap = np.zeros((IMAGE_SIZE, IMAGE_SIZE // 4))
-    ends = np.where((indices < 0)[..., None, None], 0, x[indices])
     strips = [np.hstack([a, gap, *row, gap, b]) for row, (a, b) in zip(frames, ends)]
-    left, right = ([names.get(label, "") for label in side] for side in labels.T.tolist())
-    title = f"{kind} path: test images at the sides, decoded codes between"
-    dataset.draw_strips(path, strips, left, right, title=title)
+    title += "; at the sides the test images"
+    dataset.draw_strips(path, strips, *zip(*names), title=title)
+
+
+def side_by_side(frames, scale):
+    """A picture a step, ink on paper: all rows (rows, steps, 28, 28) side by side, enlarged."""
+    from PIL import Image
+
+    strips = np.concatenate(list(frames), axis=2)  # (steps, 28, rows * 28)
+    size = (strips.shape[2] * scale, strips.shape[1] * scale)
+    pictures = [Image.fromarray(np.uint8(255 * (1 - strip))) for strip in strips]
+    pictures = [picture.resize(size, Image.Resampling.BICUBIC) for picture in pictures]
+    return [picture.point(lambda grey: (grey + 8) // 17 * 17) for picture in pictures]  # 16 greys
+
+
+def write_gif(path, frames, scale):
+    """There and back for ever, slower towards the characters and at rest on them."""
+    pictures = side_by_side(frames, scale)
+    moments = np.arccos(1 - 2 * np.linspace(0, 1, len(pictures))) / np.pi * GIF_TRAVEL
+    times = np.full(len(pictures), GIF_REST)
+    times[1:-1] = np.maximum((moments[2:] - moments[:-2]) / 2, GIF_SHORTEST)
+    order = [*range(len(pictures)), *range(len(pictures) - 2, 0, -1)]
+    first, *others = (pictures[i] for i in order)
+    times = [round(times[i]) // 10 * 10 for i in order]  # a GIF counts hundredths of a second
+    with replacing(path) as unfinished:
+        first.save(unfinished, save_all=True, append_images=others, duration=times, loop=0)
+
+
+def write_html(path, frames, scale, title):
+    """One page that needs nothing else: a slider over the frames, and a button that plays them."""
+    from PIL import Image
+
+    strips = side_by_side(frames, scale)
+    width, height = strips[0].size
+    stacked = Image.new("L", (width, height * len(strips)))
+    for place, strip in enumerate(strips):
+        stacked.paste(strip, (0, place * height))
+    png = io.BytesIO()
+    stacked.save(png, "PNG", optimize=True)
+    page = string.Template(Path(__file__).with_name("morph.html").read_text("utf-8")).substitute(
+        title=html.escape(title),
+        picture="data:image/png;base64," + base64.b64encode(png.getvalue()).decode(),
+        columns=len(frames),
+        last=len(strips) - 1,
+        width=width,
+    )
+    with replacing(path) as unfinished:
+        unfinished.write_text(page, "utf-8")
 
 
 # ---- the run folder
@@ -573,8 +626,8 @@ def test(run_dir, data_root):
 
 
 def check_out(ctx, param, value):
-    if value and Path(value).suffix not in (".png", ".npz"):
-        raise click.BadParameter("the ending says what is made: .png or .npz")
+    if value and Path(value).suffix not in (".png", ".gif", ".html", ".npz"):
+        raise click.BadParameter("the ending says what is made: .png, .gif, .html or .npz")
     return value
 
 
@@ -600,8 +653,14 @@ def check_words(from_text, to_text, rows):
 @click.option("--from", "from_text", help="A word to morph from, a row for each character.")
 @click.option("--to", "to_text", help="A word of the same length to morph into.")
 @click.option("--seed", type=SEED, help="Of random images.  [default: 0; typical ones for words]")
-@click.option("--out", type=FILE, callback=check_out, help="A .png or .npz.  [default: morph.png]")
-def morph(run_dir, data_root, kind, steps, rows, from_text, to_text, seed, out):
+@click.option("--scale", type=COUNT, default=4, help="Enlarges a .gif or .html.")
+@click.option(
+    "--out",
+    type=FILE,
+    callback=check_out,
+    help="A .png, .gif, .html or .npz.  [default: morph.png]",
+)
+def morph(run_dir, data_root, kind, steps, rows, from_text, to_text, seed, scale, out):
     """Turn characters into others."""
     check_words(from_text, to_text, rows)
     run = Path(run_dir)
@@ -619,12 +678,20 @@ def morph(run_dir, data_root, kind, steps, rows, from_text, to_text, seed, out):
     paths[blank] = 0
     frames = decode_paths(autoencoder.get_layer("decoder"), paths, blank)
 
+    title = f"{from_text} → {to_text}" if from_text else f"{len(indices)} random pairs"
+    title += f", {kind} path"
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".npz":
         with replacing(out) as unfinished, open(unfinished, "wb") as file:
             np.savez_compressed(file, frames=frames, codes=paths, labels=labels, indices=indices)
+    elif out.suffix == ".gif":
+        write_gif(out, frames, scale)
+    elif out.suffix == ".html":
+        write_html(out, frames, scale, title)
     else:
-        draw_morph(out, kind, frames, x, indices, labels, names)
+        ends = np.where(blank[:, None, None, None], 0, x[indices])
+        called = [[names.get(label, "") for label in row] for row in labels.tolist()]
+        draw_morph(out, title, frames, ends, called)
     click.echo(out)
 
 

@@ -8,18 +8,14 @@ Each pixel is read as the probability of being ink, so the loss is binary cross-
 fall below the entropy of the grey pixels themselves; what lies above that floor is the excess.
 """
 
-import base64
 import contextlib
 import csv
 import functools
-import html
 import importlib.metadata
-import io
 import json
 import math
 import os
 import platform
-import string
 import sys
 import time
 from pathlib import Path
@@ -28,6 +24,7 @@ import click
 import numpy as np
 
 import dataset
+import pictures
 from dataset import IMAGE_SIZE, notice, replacing
 
 CODE_SIZE = 32  # numbers in a code
@@ -35,8 +32,6 @@ FILTERS = (32, 64)  # of the convolutions from 28 to 14 and from 14 to 7 pixels 
 WIDTH = 512  # units of the dense layer on either side of the code
 MOMENTUM = 0.9  # of batch norm's running means: short runs on few images need a quick one
 PREDICT_BATCH = 500  # images at a time where nothing is learned
-
-GIF_TRAVEL, GIF_REST, GIF_SHORTEST = 1500, 900, 40  # ms: end to end, at an end, a frame's least
 
 DEFAULT_RUN = Path("runs/default")
 RUN_FILES = ["config.json", "model.keras", "last.keras", "history.csv", "curves.png"]
@@ -298,118 +293,6 @@ def decode_paths(decoder, paths, blank):
     return frames
 
 
-# ---- pictures
-
-
-def draw_curves(path, history, floor):
-    """Both losses of each epoch over the floor, and the best epoch."""
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    epochs = [row["epoch"] for row in history]
-    best = min(history, key=lambda row: row["val_loss"])
-    figure = Figure((7, 4), dpi=100, layout="constrained")
-    ax = figure.subplots()
-    ax.plot(epochs, [row["loss"] for row in history], ".-", color="tab:gray", label="training")
-    ax.plot(epochs, [row["val_loss"] for row in history], ".-", label="validation")
-    label = f"best: epoch {best['epoch']}, {best['val_loss']:.4f}"
-    ax.plot(best["epoch"], best["val_loss"], "o", ms=10, mfc="none", color="tab:red", label=label)
-    ax.axhline(floor, ls="--", color="black", lw=1, label=f"validation's floor, {floor:.4f}")
-    ax.set(xlabel="epoch", ylabel="binary cross-entropy (nats a pixel)")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend(frameon=False)
-    with replacing(path) as unfinished:
-        figure.savefig(unfinished)
-
-
-def draw_reconstructions(path, x, p, present):
-    """The first test image of each class (a mask by its name) over its reconstruction."""
-    strips = [np.vstack([x[where.argmax()], p[where.argmax()]]) for where in present.values()]
-    title = "Test images (above) and their reconstructions from 32 numbers (below)"
-    dataset.draw_strips(path, strips, list(present), columns=min(12, len(strips)), title=title)
-
-
-def draw_codes(path, codes, y, names, most=3000):
-    """Codes in two dimensions by t-SNE (van der Maaten, Hinton 2008), coloured by class."""
-    from matplotlib import colormaps
-    from matplotlib.figure import Figure
-    from sklearn.manifold import TSNE
-
-    chosen = np.random.default_rng(0).permutation(len(codes))[:most]
-    codes, y = codes[chosen], y[chosen]
-    perplexity = min(30, max(1, (len(codes) - 1) // 3))
-    points = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(codes)
-    figure = Figure((9, 9), dpi=100)
-    ax = figure.add_axes((0.02, 0.02, 0.96, 0.92))
-    for place, (label, name) in enumerate(names.items()):
-        color = colormaps["hsv"](place * 0.381966 % 1)  # neighbours in the alphabet differ
-        for point in points[y == label]:
-            ax.text(*point, name, color=color, fontsize=7, ha="center", va="center")
-    ax.update_datalim(points)
-    ax.autoscale_view()
-    ax.set_title(f"{len(codes):,} test codes, from 32 dimensions to two by t-SNE")
-    ax.set_axis_off()
-    with replacing(path) as unfinished:
-        figure.savefig(unfinished)
-
-
-def draw_morph(path, title, frames, ends, names):
-    """A row for each pair: its real image, the frames between, the other real image.
-
-    frames: (rows, steps, 28, 28); ends: (rows, 2, 28, 28); names: (rows, 2) strings.
-    """
-    gap = np.zeros((IMAGE_SIZE, IMAGE_SIZE // 4))
-    strips = [np.hstack([a, gap, *row, gap, b]) for row, (a, b) in zip(frames, ends)]
-    title += "; at the sides the test images"
-    dataset.draw_strips(path, strips, *zip(*names), title=title)
-
-
-def side_by_side(frames, scale):
-    """A picture a step, ink on paper: all rows (rows, steps, 28, 28) side by side, enlarged."""
-    from PIL import Image
-
-    strips = np.concatenate(list(frames), axis=2)  # (steps, 28, rows * 28)
-    size = (strips.shape[2] * scale, strips.shape[1] * scale)
-    pictures = [Image.fromarray(np.uint8(255 * (1 - strip))) for strip in strips]
-    pictures = [picture.resize(size, Image.Resampling.BICUBIC) for picture in pictures]
-    return [picture.point(lambda grey: (grey + 8) // 17 * 17) for picture in pictures]  # 16 greys
-
-
-def write_gif(path, frames, scale):
-    """There and back for ever, slower towards the characters and at rest on them."""
-    pictures = side_by_side(frames, scale)
-    moments = np.arccos(1 - 2 * np.linspace(0, 1, len(pictures))) / np.pi * GIF_TRAVEL
-    times = np.full(len(pictures), GIF_REST)
-    times[1:-1] = np.maximum((moments[2:] - moments[:-2]) / 2, GIF_SHORTEST)
-    order = [*range(len(pictures)), *range(len(pictures) - 2, 0, -1)]
-    first, *others = (pictures[i] for i in order)
-    times = [round(times[i]) // 10 * 10 for i in order]  # a GIF counts hundredths of a second
-    with replacing(path) as unfinished:
-        first.save(unfinished, save_all=True, append_images=others, duration=times, loop=0)
-
-
-def write_html(path, frames, scale, title):
-    """One page that needs nothing else: a slider over the frames, and a button that plays them."""
-    from PIL import Image
-
-    strips = side_by_side(frames, scale)
-    width, height = strips[0].size
-    stacked = Image.new("L", (width, height * len(strips)))
-    for place, strip in enumerate(strips):
-        stacked.paste(strip, (0, place * height))
-    png = io.BytesIO()
-    stacked.save(png, "PNG", optimize=True)
-    page = string.Template(Path(__file__).with_name("morph.html").read_text("utf-8")).substitute(
-        title=html.escape(title),
-        picture="data:image/png;base64," + base64.b64encode(png.getvalue()).decode(),
-        columns=len(frames),
-        last=len(strips) - 1,
-        width=width,
-    )
-    with replacing(path) as unfinished:
-        unfinished.write_text(page, "utf-8")
-
-
 # ---- the run folder
 
 ANEW = "begin anew with --overwrite"
@@ -579,7 +462,7 @@ def train(ctx, run_dir, data, split, data_root, resume, overwrite, **options):
         begin_run(run, config, (x_train, x_val, x_test))
     history = fit(run, config, x_train, x_val)
     floor = cross_entropy(x_val, x_val).mean()
-    draw_curves(run / "curves.png", history, floor)
+    pictures.draw_curves(run / "curves.png", history, floor)
 
     best = min(history, key=lambda row: row["val_loss"])
     click.echo(f"model       {run / 'model.keras'}, epoch {best['epoch']} of {len(history)}")
@@ -608,8 +491,8 @@ def test(run_dir, data_root):
     report["pca"] = score(x, pca_reconstructions(x_train, x))
     report["classes"] = {name: float(excesses[where].mean()) for name, where in present.items()}
     write_json(run / "test.json", report)
-    draw_reconstructions(run / "reconstructions.png", x, p, present)
-    draw_codes(run / "codes.png", codes, y, names)
+    pictures.draw_reconstructions(run / "reconstructions.png", x, p, present)
+    pictures.draw_codes(run / "codes.png", codes, y, names)
 
     click.echo(
         f"{len(x):,} test images; no model can go below {report['bce_floor']:.4f} nats a pixel"
@@ -685,13 +568,13 @@ def morph(run_dir, data_root, kind, steps, rows, from_text, to_text, seed, scale
         with replacing(out) as unfinished, open(unfinished, "wb") as file:
             np.savez_compressed(file, frames=frames, codes=paths, labels=labels, indices=indices)
     elif out.suffix == ".gif":
-        write_gif(out, frames, scale)
+        pictures.write_gif(out, frames, scale)
     elif out.suffix == ".html":
-        write_html(out, frames, scale, title)
+        pictures.write_html(out, frames, scale, title)
     else:
         ends = np.where(blank[:, None, None, None], 0, x[indices])
         called = [[names.get(label, "") for label in row] for row in labels.tolist()]
-        draw_morph(out, title, frames, ends, called)
+        pictures.draw_morph(out, title, frames, ends, called)
     click.echo(out)
 
 

@@ -304,37 +304,6 @@ def _check_split(split):
         raise ValueError(f"unknown split {split!r}; the splits are {', '.join(CLASSES)}")
 
 
-def draw_strips(path, strips, left, right=None, columns=1, title=None):
-    """Draws strips of images, ink on paper, each between its names: what all pictures share.
-
-    Args:
-        path: the file; its ending says what is made.
-        strips: 2-d arrays in [0, 1], all of one shape.
-        left, right: the names beside each.
-        columns: how many strips stand side by side.
-        title: a line above all.
-    """
-    from matplotlib.figure import Figure
-
-    height, width = strips[0].shape
-    rows = -(-len(strips) // columns)
-    zoom = 1 / 50  # inches a pixel
-    size = (columns * (width + 24) * zoom, rows * (height + 6) * zoom + (0.4 if title else 0))
-    figure = Figure(size, dpi=100, layout="constrained")
-    figure.suptitle(title, fontsize=11)
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for ax in axes:
-        ax.set_axis_off()
-    for ax, strip, name in zip(axes, strips, left):
-        ax.imshow(strip, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
-        ax.text(-6, height / 2, name, ha="right", va="center", fontsize=14)
-    for ax, name in zip(axes, right or []):
-        ax.text(width + 6, height / 2, name, ha="left", va="center", fontsize=14)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as unfinished:
-        figure.savefig(unfinished)
-
-
 # ---- the command line
 
 
@@ -389,6 +358,8 @@ def prepare(split, data_root):
 @click.option("--out", type=click.Path(dir_okay=False), help="[default: preview-SPLIT.png]")
 def preview(split, data_root, out):
     """Draw the first ten training images of each class."""
+    from pictures import draw_strips
+
     (x, y), _ = load_emnist(split, data_root)
     names = class_names(split, data_root)
     strips = [np.hstack([*x[y == label][:10]]) for label in names if (y == label).any()]

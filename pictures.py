@@ -1,0 +1,156 @@
+"""The pictures, the animation and the page that dataset.py and autoencoder.py make: ink on paper.
+
+Each function writes one file, whole or not at all; matplotlib and Pillow are imported when needed.
+"""
+
+import base64
+import html
+import io
+import string
+from pathlib import Path
+
+import numpy as np
+
+from dataset import IMAGE_SIZE, replacing
+
+GIF_TRAVEL, GIF_REST, GIF_SHORTEST = 1500, 900, 40  # ms: end to end, at an end, a frame's least
+
+
+def draw_strips(path, strips, left, right=None, columns=1, title=None):
+    """Draws strips of images, ink on paper, each between its names: what all pictures share.
+
+    Args:
+        path: the file; its ending says what is made.
+        strips: 2-d arrays in [0, 1], all of one shape.
+        left, right: the names beside each.
+        columns: how many strips stand side by side.
+        title: a line above all.
+    """
+    from matplotlib.figure import Figure
+
+    height, width = strips[0].shape
+    rows = -(-len(strips) // columns)
+    zoom = 1 / 50  # inches a pixel
+    size = (columns * (width + 24) * zoom, rows * (height + 6) * zoom + (0.4 if title else 0))
+    figure = Figure(size, dpi=100, layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes:
+        ax.set_axis_off()
+    for ax, strip, name in zip(axes, strips, left):
+        ax.imshow(strip, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+        ax.text(-6, height / 2, name, ha="right", va="center", fontsize=14)
+    for ax, name in zip(axes, right or []):
+        ax.text(width + 6, height / 2, name, ha="left", va="center", fontsize=14)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as unfinished:
+        figure.savefig(unfinished)
+
+
+def draw_curves(path, history, floor):
+    """Both losses of each epoch over the floor, and the best epoch."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    epochs = [row["epoch"] for row in history]
+    best = min(history, key=lambda row: row["val_loss"])
+    figure = Figure((7, 4), dpi=100, layout="constrained")
+    ax = figure.subplots()
+    ax.plot(epochs, [row["loss"] for row in history], ".-", color="tab:gray", label="training")
+    ax.plot(epochs, [row["val_loss"] for row in history], ".-", label="validation")
+    label = f"best: epoch {best['epoch']}, {best['val_loss']:.4f}"
+    ax.plot(best["epoch"], best["val_loss"], "o", ms=10, mfc="none", color="tab:red", label=label)
+    ax.axhline(floor, ls="--", color="black", lw=1, label=f"validation's floor, {floor:.4f}")
+    ax.set(xlabel="epoch", ylabel="binary cross-entropy (nats a pixel)")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(frameon=False)
+    with replacing(path) as unfinished:
+        figure.savefig(unfinished)
+
+
+def draw_reconstructions(path, x, p, present):
+    """The first test image of each class (a mask by its name) over its reconstruction."""
+    strips = [np.vstack([x[where.argmax()], p[where.argmax()]]) for where in present.values()]
+    title = "Test images (above) and their reconstructions from 32 numbers (below)"
+    draw_strips(path, strips, list(present), columns=min(12, len(strips)), title=title)
+
+
+def draw_codes(path, codes, y, names, most=3000):
+    """Codes in two dimensions by t-SNE (van der Maaten, Hinton 2008), coloured by class."""
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure
+    from sklearn.manifold import TSNE
+
+    chosen = np.random.default_rng(0).permutation(len(codes))[:most]
+    codes, y = codes[chosen], y[chosen]
+    perplexity = min(30, max(1, (len(codes) - 1) // 3))
+    points = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(codes)
+    figure = Figure((9, 9), dpi=100)
+    ax = figure.add_axes((0.02, 0.02, 0.96, 0.92))
+    for place, (label, name) in enumerate(names.items()):
+        color = colormaps["hsv"](place * 0.381966 % 1)  # neighbours in the alphabet differ
+        for point in points[y == label]:
+            ax.text(*point, name, color=color, fontsize=7, ha="center", va="center")
+    ax.update_datalim(points)
+    ax.autoscale_view()
+    ax.set_title(f"{len(codes):,} test codes, from 32 dimensions to two by t-SNE")
+    ax.set_axis_off()
+    with replacing(path) as unfinished:
+        figure.savefig(unfinished)
+
+
+def draw_morph(path, title, frames, ends, names):
+    """A row for each pair: its real image, the frames between, the other real image.
+
+    frames: (rows, steps, 28, 28); ends: (rows, 2, 28, 28); names: (rows, 2) strings.
+    """
+    gap = np.zeros((IMAGE_SIZE, IMAGE_SIZE // 4))
+    strips = [np.hstack([a, gap, *row, gap, b]) for row, (a, b) in zip(frames, ends)]
+    title += "; at the sides the test images"
+    draw_strips(path, strips, *zip(*names), title=title)
+
+
+def side_by_side(frames, scale):
+    """A picture a step, ink on paper: all rows (rows, steps, 28, 28) side by side, enlarged."""
+    from PIL import Image
+
+    strips = np.concatenate(list(frames), axis=2)  # (steps, 28, rows * 28)
+    size = (strips.shape[2] * scale, strips.shape[1] * scale)
+    pictures = [Image.fromarray(np.uint8(255 * (1 - strip))) for strip in strips]
+    pictures = [picture.resize(size, Image.Resampling.BICUBIC) for picture in pictures]
+    return [picture.point(lambda grey: (grey + 8) // 17 * 17) for picture in pictures]  # 16 greys
+
+
+def write_gif(path, frames, scale):
+    """There and back for ever, slower towards the characters and at rest on them."""
+    pictures = side_by_side(frames, scale)
+    moments = np.arccos(1 - 2 * np.linspace(0, 1, len(pictures))) / np.pi * GIF_TRAVEL
+    times = np.full(len(pictures), GIF_REST)
+    times[1:-1] = np.maximum((moments[2:] - moments[:-2]) / 2, GIF_SHORTEST)
+    order = [*range(len(pictures)), *range(len(pictures) - 2, 0, -1)]
+    first, *others = (pictures[i] for i in order)
+    times = [round(times[i]) // 10 * 10 for i in order]  # a GIF counts hundredths of a second
+    with replacing(path) as unfinished:
+        first.save(unfinished, save_all=True, append_images=others, duration=times, loop=0)
+
+
+def write_html(path, frames, scale, title):
+    """One page that needs nothing else: a slider over the frames, and a button that plays them."""
+    from PIL import Image
+
+    strips = side_by_side(frames, scale)
+    width, height = strips[0].size
+    stacked = Image.new("L", (width, height * len(strips)))
+    for place, strip in enumerate(strips):
+        stacked.paste(strip, (0, place * height))
+    png = io.BytesIO()
+    stacked.save(png, "PNG", optimize=True)
+    page = string.Template(Path(__file__).with_name("morph.html").read_text("utf-8")).substitute(
+        title=html.escape(title),
+        picture="data:image/png;base64," + base64.b64encode(png.getvalue()).decode(),
+        columns=len(frames),
+        last=len(strips) - 1,
+        width=width,
+    )
+    with replacing(path) as unfinished:
+        unfinished.write_text(page, "utf-8")

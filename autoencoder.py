@@ -11,6 +11,7 @@ fall below the entropy of the grey pixels themselves; what lies above that floor
 import contextlib
 import csv
 import functools
+import hashlib
 import importlib.metadata
 import json
 import math
@@ -80,12 +81,12 @@ def build_decoder():
 
     size = IMAGE_SIZE // 4
     code = keras.Input((CODE_SIZE,), name="code")
-    h = layers.Dense(WIDTH, activation="relu")(code)
+    h = layers.Dense(WIDTH, activation="silu")(code)
     h = layers.BatchNormalization(momentum=MOMENTUM)(h)
-    h = layers.Dense(size * size * FILTERS[1], activation="relu")(h)
+    h = layers.Dense(size * size * FILTERS[1], activation="silu")(h)
     h = layers.BatchNormalization(momentum=MOMENTUM)(h)
     h = layers.Reshape((size, size, FILTERS[1]))(h)  # 7 x 7
-    h = layers.Conv2DTranspose(FILTERS[0], 4, strides=2, padding="same", activation="relu")(h)
+    h = layers.Conv2DTranspose(FILTERS[0], 4, strides=2, padding="same", activation="silu")(h)
     h = layers.BatchNormalization(momentum=MOMENTUM)(h)
     logits = layers.Conv2DTranspose(1, 4, strides=2, padding="same", name="logits")(h)
     ink = layers.Activation("sigmoid", dtype="float32", name="ink")(logits)  # 28 x 28
@@ -242,6 +243,16 @@ def linear_path(a, b, steps):
     return (1 - t) * a[:, None] + t * b[:, None]
 
 
+def geodesic_paths(index, straight):
+    """The geodesics, (rows, steps, 32), between the ends of straight paths of the same shape."""
+    from geodesic import geodesic
+
+    paths, unjoined = geodesic(index, straight[:, 0], straight[:, -1], straight.shape[1])
+    if unjoined.any():
+        notice(f"{unjoined.sum()} rows cross a gap among the codes, between nearest neighbours")
+    return paths
+
+
 def random_pairs(y, rows, seed):
     """Indices (rows, 2) of images whose labels y differ."""
     if len(np.unique(y)) < 2:
@@ -282,15 +293,17 @@ def word_pairs(from_text, to_text, names, y, codes, seed=None):
     return np.array([[choose(a), choose(b)] for a, b in zip(from_text, to_text)])
 
 
-def decode_paths(decoder, paths, blank):
-    """Frames (rows, steps, 28, 28) of codes (rows, steps, 32); blank rows (a mask) stay empty."""
-    rows, steps, _ = paths.shape
-    frames = np.zeros((rows, steps, IMAGE_SIZE, IMAGE_SIZE), np.float32)
-    if not blank.all():
-        codes = paths[~blank].reshape(-1, CODE_SIZE)
-        p = decoder.predict(codes, batch_size=PREDICT_BATCH, verbose=0)
-        frames[~blank] = p.reshape(-1, steps, IMAGE_SIZE, IMAGE_SIZE)
-    return frames
+def encode(autoencoder, x):
+    """(N, 28, 28) in [0, 1] -> (N, 32)."""
+    encoder = autoencoder.get_layer("encoder")
+    return encoder.predict(x, batch_size=PREDICT_BATCH, verbose=0)
+
+
+def decode(autoencoder, codes):
+    """(..., 32) -> (..., 28, 28) in [0, 1], all in one go."""
+    decoder = autoencoder.get_layer("decoder")
+    p = decoder.predict(codes.reshape(-1, CODE_SIZE), batch_size=PREDICT_BATCH, verbose=0)
+    return p.reshape(*codes.shape[:-1], IMAGE_SIZE, IMAGE_SIZE)
 
 
 # ---- the run folder
@@ -387,6 +400,25 @@ def open_run(run, data_root):
     return load_model(run / "model.keras"), data
 
 
+def open_index(run, autoencoder, *x):
+    """The graph of the codes of the images x: the run's own, or built anew and kept there."""
+    from geodesic import build_index, load_index
+
+    digest = hashlib.sha256((run / "model.keras").read_bytes())
+    for images in x:
+        digest.update(images)
+    with contextlib.suppress(FileNotFoundError):
+        try:
+            return load_index(run / "index.npz", digest.hexdigest())
+        except ValueError as error:
+            notice(f"{error}; building it anew")
+    notice("building the index of the training images' codes, once for a model")
+    codes = np.concatenate([encode(autoencoder, images) for images in x])
+    index = build_index(codes, digest.hexdigest())
+    index.save(run / "index.npz")
+    return index
+
+
 def begin_run(run, config, data):
     """Empties the folder of an earlier run's files and writes config.json, which makes it a run."""
     backend = import_keras().backend.backend()
@@ -403,7 +435,7 @@ def begin_run(run, config, data):
 
 COUNT, SEED, RATE = click.IntRange(1), click.IntRange(0), click.FloatRange(0, min_open=True)
 FILE, FOLDER = click.Path(dir_okay=False), click.Path(file_okay=False)
-DATA, PATH = click.Choice(["auto", "emnist", "demo"]), click.Choice(["linear"])
+DATA, PATH = click.Choice(["auto", "emnist", "demo"]), click.Choice(["linear", "geodesic"])
 
 
 @click.group(cls=dataset.Commands, context_settings=dataset.SETTINGS)
@@ -481,7 +513,7 @@ def test(run_dir, data_root):
     """Measure the reconstructions of the test images and draw them."""
     run = Path(run_dir)
     autoencoder, (x_train, _, x, y, names) = open_run(run, data_root)
-    codes = autoencoder.get_layer("encoder").predict(x, batch_size=PREDICT_BATCH, verbose=0)
+    codes = encode(autoencoder, x)
     p = autoencoder.predict(x, batch_size=PREDICT_BATCH, verbose=0)[..., 0].clip(1e-7, 1 - 1e-7)
 
     floors = cross_entropy(x, x)
@@ -506,6 +538,24 @@ def test(run_dir, data_root):
     for start in range(0, len(ordered), 8):
         click.echo("  ".join(f"{name} {excess:.4f}" for name, excess in ordered[start : start + 8]))
     click.echo(f"pictures: {run / 'reconstructions.png'}, {run / 'codes.png'}")
+
+
+def print_scores(kind, called, frames, straight_frames):
+    """Length and smoothness of each row and in all, for the path and for the straight line."""
+    from geodesic import length_and_smoothness
+
+    figures = [*length_and_smoothness(frames), *length_and_smoothness(straight_frames)]
+    line = "{:8}" + "{:<8.2f}{:<12.3f}" * 2
+    click.echo(f"{'':8}{kind:20}linear\n{'':8}{'length  smoothness  ' * 2}")
+    for names, row in zip(called, np.transpose(figures)):
+        if any(names):
+            click.echo(line.format(" → ".join(names), *row).replace("nan", " - "))
+    median, mean = np.nanmedian(figures, axis=1), np.nanmean(figures, axis=1)
+    click.echo(line.format("in all", median[0], mean[1], median[2], mean[3]))
+    click.echo(
+        "length: the sum of the steps in pixels / the distance of the ends (in all: the median)\n"
+        "smoothness: the largest step / that sum - its share if all were even (in all: the mean)"
+    )
 
 
 def check_out(ctx, param, value):
@@ -537,19 +587,20 @@ def check_words(from_text, to_text, rows):
 @click.option("--to", "to_text", help="A word of the same length to morph into.")
 @click.option("--seed", type=SEED, help="Of random images.  [default: 0; typical ones for words]")
 @click.option("--scale", type=COUNT, default=4, help="Enlarges a .gif or .html.")
+@click.option("--score", is_flag=True, help="Print length and smoothness, beside linear's.")
 @click.option(
     "--out",
     type=FILE,
     callback=check_out,
     help="A .png, .gif, .html or .npz.  [default: morph.png]",
 )
-def morph(run_dir, data_root, kind, steps, rows, from_text, to_text, seed, scale, out):
+def morph(run_dir, data_root, kind, steps, rows, from_text, to_text, seed, scale, score, out):
     """Turn characters into others."""
     check_words(from_text, to_text, rows)
     run = Path(run_dir)
     out = Path(out or run / "morph.png")
-    autoencoder, (_, _, x, y, names) = open_run(run, data_root)
-    codes = autoencoder.get_layer("encoder").predict(x, batch_size=PREDICT_BATCH, verbose=0)
+    autoencoder, (x_train, x_val, x, y, names) = open_run(run, data_root)
+    codes = encode(autoencoder, x)
 
     if from_text is None:
         indices = random_pairs(y, rows or 10, seed or 0)
@@ -557,10 +608,17 @@ def morph(run_dir, data_root, kind, steps, rows, from_text, to_text, seed, scale
         indices = word_pairs(from_text, to_text, names, y, codes, seed)
     blank = indices[:, 0] < 0
     labels = np.where(blank[:, None], -1, y[indices])
-    paths = linear_path(*codes[indices.T], steps)
-    paths[blank] = 0
-    frames = decode_paths(autoencoder.get_layer("decoder"), paths, blank)
+    straight = paths = linear_path(*codes[indices.T], steps)
+    if kind == "geodesic":
+        paths = geodesic_paths(open_index(run, autoencoder, x_train, x_val), straight)
+    else:
+        notice("the straight line can leave handwriting; --path geodesic keeps to it")
+    paths[blank] = straight[blank] = 0
+    frames, *beside = decode(autoencoder, np.stack([paths, straight] if score else [paths]))
+    for row in [frames, *beside]:
+        row[blank] = 0
 
+    called = [[names.get(label, "") for label in row] for row in labels.tolist()]
     title = f"{from_text} → {to_text}" if from_text else f"{len(indices)} random pairs"
     title += f", {kind} path"
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -573,9 +631,10 @@ def morph(run_dir, data_root, kind, steps, rows, from_text, to_text, seed, scale
         pictures.write_html(out, frames, scale, title)
     else:
         ends = np.where(blank[:, None, None, None], 0, x[indices])
-        called = [[names.get(label, "") for label in row] for row in labels.tolist()]
         pictures.draw_morph(out, title, frames, ends, called)
     click.echo(out)
+    if score:
+        print_scores(kind, called, frames, *beside)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,9 @@ CLASSES = {  # split -> the character of each label, as in NIST's mapping files
     "mnist": dict(enumerate(string.digits)),
 }
 
+# What np.load and reading from what it gives raise for a file that is damaged or no npz.
+BAD_NPZ = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+
 # ---- the loader
 
 
@@ -224,7 +227,7 @@ def _read_cache(path):
     try:
         with np.load(path) as file:
             arrays = {f"{a}_{part}": file[f"{a}_{part}"] for part in PARTS for a in "xy"}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+    except BAD_NPZ:
         return None
     for part in PARTS:
         x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]

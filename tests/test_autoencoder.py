@@ -354,3 +354,60 @@ def test_morph_picture(trained, run, tmp_path):
     assert four.shape[1] > four.shape[0]
     result = run(cli, "morph", "--run-dir", folder, "--from", "a%", "--to", "bc", code=1)
     assert "no class for %" in result.stderr
+
+
+def test_geodesic_keeps_its_index(trained, loaded, tmp_path, run):
+    folder = tmp_path / "run"
+    shutil.copytree(trained[0], folder)
+    words = ["morph", "--run-dir", folder, "--path", "geodesic", "--rows", 3]
+
+    def morph(name):
+        stderr = run(cli, *words, "--out", tmp_path / name).stderr
+        with np.load(tmp_path / name) as file:
+            return stderr, file["frames"], file["codes"]
+
+    stderr, frames, codes = morph("a.npz")
+    assert "building the index" in stderr
+    linear = linear_path(codes[:, 0], codes[:, -1], 10)
+    assert np.abs(codes - linear).max() > 0.1 * np.abs(linear).max()
+    model = autoencoder.load_model(folder / "model.keras")
+    _, (x, y) = loaded
+    ends = model.predict(x[random_pairs(y, 3, 0)].reshape(-1, 28, 28, 1), verbose=0)
+    assert np.abs(frames[:, [0, -1]].reshape(-1, 28, 28, 1) - ends).max() < 1e-5
+
+    stderr, again, _ = morph("b.npz")
+    assert stderr == ""
+    assert (again == frames).all()
+
+    (folder / "index.npz").write_bytes((folder / "index.npz").read_bytes()[:-100])
+    stderr, again, _ = morph("c.npz")
+    assert "index.npz" in stderr
+    assert "building the index" in stderr
+    assert (again == frames).all()
+
+    model.set_weights([w * 1.01 for w in model.get_weights()])
+    model.save(folder / "model.keras")  # another model: the index does not belong to it
+    stderr, again, _ = morph("d.npz")
+    assert "another model" in stderr
+    assert (again != frames).any()
+
+
+def test_score(trained, run):
+    words = ["--from", "a l", "--to", "b l", "--path", "geodesic", "--score"]
+    lines = run(cli, "morph", "--run-dir", trained[0], *words).stdout.splitlines()
+    assert lines[1].split() == ["geodesic", "linear"]
+    a_to_b = [float(n) for n in lines[3].removeprefix("a → b").split()]
+    assert a_to_b[0] > a_to_b[2] > 0.99  # the geodesic is the longer way
+    assert lines[4].split() == ["L", "→", "L", "-", "-", "-", "-"]
+    assert lines[5].startswith("in all")
+
+
+@pytest.mark.parametrize("ending", ["gif", "html"])
+def test_moving_morphs(trained, run, tmp_path, ending):
+    words = ["--from", "to", "--to", "be", "--steps", 4, "--scale", 2]
+    result = run(cli, "morph", "--run-dir", trained[0], *words, "--out", tmp_path / f"m.{ending}")
+    assert "--path geodesic" in result.stderr  # linear says that there is a better way
+    content = (tmp_path / f"m.{ending}").read_bytes()
+    assert content.startswith(b"GIF89a" if ending == "gif" else b"<!doctype html>")
+    if ending == "html":
+        assert "to → be, linear path" in content.decode()

@@ -1,0 +1,201 @@
+"""How much of a morph is handwriting: cross-fade, linear, slerp and geodesic, judged alike.
+
+    python benchmarks/morph.py                       # the run in runs/default, 300 random pairs
+    python benchmarks/morph.py --judge judge.keras   # keeps the judge, so that it is trained once
+
+The judge is a small network that knows the characters and a further class, "no character": the
+average of two real characters, both drawn over each other, and a part of one beside a part of
+the other. Real and false images are blurred alike, so that it cannot tell them by their sharpness,
+and blurred decoder output is no stranger to it. Its threshold lets 95% of the test images
+pass, blurred likewise. It never sees a morph before it judges one.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+from scipy.ndimage import gaussian_filter
+from scipy.special import logsumexp
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from dataset import load_emnist
+from geodesic import build_index, geodesic, length_and_smoothness
+
+REAL_PASS = 0.95  # the share of softened test images that pass
+BLURS = (0.0, 0.35, 0.5, 0.65, 0.8, 1.0)  # widths of the blur, in pixels
+
+# ---- the judge
+
+
+def soften(x, rng):
+    """(N, 28, 28) -> (N, 28, 28), each image blurred by one of BLURS, drawn at random."""
+    blur = rng.integers(len(BLURS), size=len(x))
+    softened = x.copy()
+    for i, sigma in enumerate(BLURS):
+        if sigma:
+            softened[blur == i] = gaussian_filter(x[blur == i], (0, sigma, sigma))
+    return softened
+
+
+def draw_fakes(x, y, count, rng):
+    """(count, 28, 28) images that are no characters, each of two images of different classes."""
+    a, b = pick_pairs(y, count, rng).T
+    a, b = x[a], x[b]
+    share = rng.uniform(0.3, 0.7, (count, 1, 1)).astype("float32")
+    angle = rng.uniform(0, 2 * np.pi, (count, 1, 1))
+    row, column = np.mgrid[:28, :28] - 13.5
+    away = np.cos(angle) * row + np.sin(angle) * column - rng.uniform(-3, 3, (count, 1, 1))
+    side = np.clip(away + 0.5, 0, 1).astype("float32")  # 0 on one side of a line, 1 on the other
+    kinds = [(1 - share) * a + share * b, np.maximum(a, b), (1 - side) * a + side * b]
+    return np.choose(rng.integers(3, size=(count, 1, 1)), kinds)
+
+
+def train_judge(x, y, held_out, epochs, seed):
+    """A model (N, 28, 28, 1) -> (N, classes + 1), logits; the last is "no character"."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(seed)
+    rng = np.random.default_rng(seed)
+    no_character = int(y.max()) + 1
+    inputs = h = keras.Input((28, 28, 1))
+    for filters, strides in ((32, 1), (48, 2), (48, 1), (96, 2)):
+        h = layers.Conv2D(filters, 3, strides, padding="same", use_bias=False)(h)
+        h = layers.ReLU()(layers.BatchNormalization()(h))
+    h = layers.Dense(256, use_bias=False)(layers.Dropout(0.3)(layers.Flatten()(h)))
+    h = layers.ReLU()(layers.BatchNormalization()(h))
+    logits = layers.Dense(no_character + 1)(layers.Dropout(0.3)(h))
+    judge = keras.Model(inputs, logits)
+    steps = epochs * -(-2 * len(x) // 128)
+    judge.compile(
+        keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(3e-3, steps)),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    for epoch in range(epochs):  # new false images in each
+        images = soften(np.concatenate([x, draw_fakes(x, y, len(x), rng)]), rng)
+        labels = np.concatenate([y, np.full(len(x), no_character)])
+        history = judge.fit(images[..., None], labels, batch_size=128, verbose=0).history
+        click.echo(f"judge, epoch {epoch + 1}/{epochs}: loss {history['loss'][-1]:.4f}", err=True)
+
+    # The threshold goes into the last bias, so that whatever scores above 0 is a character.
+    kernel, bias = judge.layers[-1].get_weights()
+    bias[-1] += np.quantile(score(judge, soften(held_out, rng)), 1 - REAL_PASS)
+    judge.layers[-1].set_weights([kernel, bias])
+    return judge
+
+
+def score(judge, images):
+    """(..., 28, 28) -> (...): the log odds of a character; above 0 passes as one."""
+    flat = images.reshape(-1, 28, 28, 1)
+    logits = judge.predict(flat, batch_size=512, verbose=0).astype("float64")
+    return (logsumexp(logits[:, :-1], axis=1) - logits[:, -1]).reshape(images.shape[:-2])
+
+
+# ---- the morphs
+
+
+def pick_pairs(y, count, rng):
+    """(count, 2): indices of random images, the two of a pair from different classes."""
+    pairs = rng.integers(len(y), size=(count, 2))
+    while (same := y[pairs[:, 0]] == y[pairs[:, 1]]).any():
+        pairs[same, 1] = rng.integers(len(y), size=same.sum())
+    return pairs
+
+
+def slerp(a, b, t):
+    """On the arc from a to b about the origin, at an even angle; a, b: (N, 1, D), t: (T, 1)."""
+    dot = (a * b).sum(-1, keepdims=True) / np.linalg.norm(a, axis=-1, keepdims=True)
+    angle = np.arccos(np.clip(dot / np.linalg.norm(b, axis=-1, keepdims=True), -1, 1))
+    return (np.sin((1 - t) * angle) * a + np.sin(t * angle) * b) / np.sin(angle)
+
+
+def table(morphs, judge):
+    """A markdown table: a line for each of {name: frames (N, T, 28, 28)}."""
+    lines = ["| path | frames | rows | length | smoothness |", "|---|---|---|---|---|"]
+    for name, frames in morphs.items():
+        passed = score(judge, frames[:, 1:-1]) > 0
+        length, smoothness = length_and_smoothness(frames)
+        lines.append(
+            f"| {name} | {passed.mean():.1%} | {passed.all(axis=1).mean():.1%} "
+            f"| {np.median(length):.2f} | {smoothness.mean():.3f} |"
+        )
+    return "\n".join(lines)
+
+
+SETTINGS = {"show_default": True, "help_option_names": ["-h", "--help"]}
+
+
+@click.command(context_settings=SETTINGS)
+@click.option("--run-dir", default="runs/default", help="The run whose model is measured.")
+@click.option("--data-root", envvar="DATA_ROOT", default="data", help="The folder of the data.")
+@click.option("--pairs", type=click.IntRange(1), default=300, help="Random pairs of test images.")
+@click.option("--steps", type=click.IntRange(3), default=10, help="Frames in a row, both ends too.")
+@click.option("--seed", default=0, help="Seed of the pairs and of the judge.")
+@click.option("--judge", "judge_path", type=click.Path(dir_okay=False), help="Keep the judge here.")
+@click.option("--judge-epochs", type=click.IntRange(1), default=4, help="Epochs of its training.")
+def main(run_dir, data_root, pairs, steps, seed, judge_path, judge_epochs):
+    """Print how many frames of each path pass as characters, how long it is, and how smooth.
+
+    frames, rows: the share of inner frames that pass, and of rows in which all do; length: the
+    median of the sum of the L2 distances of neighbouring frames / the distance of the two ends;
+    smoothness: the mean of the largest step / the sum of the steps - 1 / the number of steps.
+    """
+    import keras
+
+    (x_train, y_train), (x_test, y_test) = load_emnist("balanced", data_root)
+    model = keras.saving.load_model(Path(run_dir) / "model.keras")
+    encoder, decoder = model.get_layer("encoder"), model.get_layer("decoder")
+
+    if judge_path and Path(judge_path).exists():
+        judge = keras.saving.load_model(judge_path)
+    else:
+        judge = train_judge(x_train, y_train, x_test, judge_epochs, seed)
+        if judge_path:
+            judge.save(judge_path)
+
+    def encode(x):
+        return encoder.predict(x[..., None], batch_size=512, verbose=0)
+
+    def decode(codes):
+        flat = codes.reshape(-1, codes.shape[-1])
+        return decoder.predict(flat, batch_size=512, verbose=0).reshape(*codes.shape[:-1], 28, 28)
+
+    rng = np.random.default_rng(seed)
+    chosen = pick_pairs(y_test, pairs, rng)
+    codes = encode(x_test)
+    a, b = codes[chosen[:, 0]], codes[chosen[:, 1]]
+    t = np.linspace(0, 1, steps, dtype="float32")[:, None]
+    start = time.perf_counter()
+    index = build_index(encode(x_train), "benchmark")
+    built = time.perf_counter()
+    path, _ = geodesic(index, a, b, steps)
+    found = time.perf_counter()
+
+    ends = decode(np.stack([a, b], axis=1))[..., None, :, :]
+    morphs = {
+        "cross-fade": (1 - t[..., None]) * ends[:, 0] + t[..., None] * ends[:, 1],
+        "linear": decode((1 - t) * a[:, None] + t * b[:, None]),
+        "slerp": decode(slerp(a[:, None], b[:, None], t)),
+        "geodesic": decode(path),
+    }
+    click.echo(f"{pairs} pairs of test images of different classes, {steps} frames, seed {seed}\n")
+    click.echo(table(morphs, judge))
+    passes = {
+        "test images, softened": soften(x_test, rng),
+        "their reconstructions": decode(codes),
+        "false images, softened": soften(draw_fakes(x_test, y_test, len(x_test), rng), rng),
+    }
+    click.echo("\nThe judge passes:")
+    for name, images in passes.items():
+        click.echo(f"- {name}: {(score(judge, images) > 0).mean():.1%}")
+    click.echo(
+        f"\nIndex of {len(index.codes):,} codes, encoding included: {built - start:.1f} s; "
+        f"a row: {(found - built) / pairs:.3f} s"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""The geodesic on toy codes of known shape: rings, moons, islands."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_moons
+
+from geodesic import build_index, geodesic, load_index
+
+
+def ring(count=2000, size=32, noise=0.02, seed=0):
+    """Codes on a noisy unit circle in the first two of `size` dimensions."""
+    rng = np.random.default_rng(seed)
+    angle = rng.uniform(0, 2 * np.pi, count)
+    codes = rng.normal(0, noise / np.sqrt(size), (count, size))
+    codes[:, :2] += np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return codes.astype("float32")
+
+
+def on_ring(angles, size=32):
+    ends = np.zeros((len(angles), size), "float32")
+    ends[:, 0], ends[:, 1] = np.cos(angles), np.sin(angles)
+    return ends
+
+
+def step_lengths(path):
+    return np.linalg.norm(np.diff(path, axis=-2), axis=-1)
+
+
+def nearest(path, codes):
+    """The distance of each frame to the nearest code."""
+    return np.linalg.norm(path[..., None, :] - codes, axis=-1).min(axis=-1)
+
+
+@pytest.fixture(scope="module")
+def ring_index():
+    return build_index(ring(), "ring")
+
+
+def test_follows_a_ring_where_linear_cuts_through(ring_index):
+    start, end = on_ring([0.0, 1.0]), on_ring([2.5, -1.0])
+    path, unjoined = geodesic(ring_index, start, end, 12)
+    assert path.shape == (2, 12, 32) and path.dtype == np.float32
+    assert not unjoined.any()
+    radius = np.linalg.norm(path[..., :2], axis=-1)
+    assert radius.min() > 0.9 and radius.max() < 1.1
+    linear = np.linspace(start, end, 12, axis=1)
+    assert np.linalg.norm(linear[..., :2], axis=-1).min() < 0.4
+    # the shorter way round, as long as that arc
+    np.testing.assert_allclose(step_lengths(path).sum(axis=1), [2.5, 2.0], rtol=0.1)
+
+
+def test_stays_on_two_moons_in_two_dimensions():
+    codes, moon = make_moons(1500, noise=0.04, random_state=0)
+    index = build_index(codes, "moons")
+    upper = codes[moon == 0]
+    start, end = upper[[upper[:, 0].argmin()]], upper[[upper[:, 0].argmax()]]
+    path, _ = geodesic(index, start, end, 15)
+    assert nearest(path, upper).max() < 0.1
+    assert nearest(np.linspace(start, end, 15, axis=1), codes).max() > 0.2
+
+
+def test_ends_are_exact_and_frames_in_order_and_even(ring_index):
+    rng = np.random.default_rng(1)
+    first = rng.uniform(0, 2 * np.pi, 20)
+    turn = rng.uniform(0.5, 2.8, 20)
+    start, end = on_ring(first), on_ring(first + turn)
+    for steps in (2, 3, 10, 60):
+        path, _ = geodesic(ring_index, start, end, steps)
+        assert path.shape == (20, steps, 32)
+        np.testing.assert_array_equal(path[:, 0], start)
+        np.testing.assert_array_equal(path[:, -1], end)
+        hops = step_lengths(path)
+        assert (hops <= 2 * hops.mean(axis=1, keepdims=True)).all()
+        angle = np.unwrap(np.arctan2(path[..., 1], path[..., 0]), axis=1)
+        assert (np.diff(angle, axis=1) > 0).all()
+
+
+def test_repeats_itself_and_rows_do_not_depend_on_each_other(ring_index):
+    start, end = on_ring([0.0, 1.0, 2.0]), on_ring([2.0, -1.0, 4.0])
+    path, _ = geodesic(ring_index, start, end, 8)
+    again, _ = geodesic(build_index(ring(), "ring"), start, end, 8)
+    np.testing.assert_array_equal(path, again)
+    alone, _ = geodesic(ring_index, start[1:2], end[1:2], 8)
+    np.testing.assert_allclose(path[1:2], alone, atol=1e-5)
+
+
+def test_the_same_code_at_both_ends(ring_index):
+    here = on_ring([0.3])
+    path, unjoined = geodesic(ring_index, here, here, 5)
+    assert np.isfinite(path).all() and not unjoined.any()
+    np.testing.assert_allclose(path, np.broadcast_to(here[:, None], path.shape), atol=0.2)
+
+
+def test_islands_are_bridged_where_they_are_nearest_and_reported():
+    rng = np.random.default_rng(0)
+    islands = [rng.normal(0, 0.1, (200, 4)) + [x, 0, 0, 0] for x in (0, 3, 6)]
+    index = build_index(np.concatenate(islands), "islands")
+    start = np.array([[0, 0, 0, 0], [0, 0, 0, 0]], "float32")
+    end = np.array([[6, 0, 0, 0], [0.1, 0.1, 0, 0]], "float32")
+    path, unjoined = geodesic(index, start, end, 13)
+    assert unjoined.tolist() == [True, False]
+    assert np.isfinite(path).all()
+    np.testing.assert_array_equal(path[:, -1], end)
+    assert nearest(path[0], islands[1].astype("float32")).min() < 0.3  # over the one between
+
+
+def test_few_codes_are_enough():
+    index = build_index(np.eye(3), "three")
+    path, _ = geodesic(index, np.zeros((1, 3)), np.ones((1, 3)), 4)
+    assert path.shape == (1, 4, 3) and np.isfinite(path).all()
+
+
+def test_an_index_is_saved_and_read_back(ring_index, tmp_path):
+    file = tmp_path / "index.npz"
+    ring_index.save(file)
+    assert [f.name for f in tmp_path.iterdir()] == ["index.npz"]
+    read = load_index(file, "ring")
+    args = on_ring([0.0]), on_ring([2.0]), 9
+    np.testing.assert_array_equal(geodesic(read, *args)[0], geodesic(ring_index, *args)[0])
+
+
+def test_an_index_of_another_model_or_a_broken_one_is_refused(ring_index, tmp_path):
+    file = tmp_path / "index.npz"
+    ring_index.save(file)
+    with pytest.raises(ValueError, match="another"):
+        load_index(file, "other")
+    whole = file.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 3] ^= 255
+    np.savez(tmp_path / "strange.npz", hello=np.arange(3))
+    broken = [b"", b"hello", whole[: len(whole) // 2], bytes(flipped)]
+    for content in [*broken, (tmp_path / "strange.npz").read_bytes()]:
+        file.write_bytes(content)
+        with pytest.raises(ValueError, match="index.npz"):
+            load_index(file, "ring")
+    with pytest.raises(FileNotFoundError):
+        load_index(tmp_path / "none.npz", "ring")
+
+
+def test_many_codes_are_sampled_and_the_sample_repeats():
+    codes = ring(3000)
+    index = build_index(codes, "ring", most=500)
+    assert len(index.codes) == 500
+    np.testing.assert_array_equal(index.codes, build_index(codes, "ring", most=500).codes)
+
+
+@pytest.mark.parametrize("steps", [1, 0])
+def test_less_than_two_frames_are_no_path(ring_index, steps):
+    with pytest.raises(ValueError, match="steps"):
+        geodesic(ring_index, on_ring([0.0]), on_ring([1.0]), steps)

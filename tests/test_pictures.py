@@ -1,0 +1,83 @@
+"""pictures.py: each kind of file, read back."""
+
+import base64
+import io
+import re
+
+import numpy as np
+from PIL import Image
+
+import pictures
+
+
+def rows(n, steps):
+    """n rows in which a square of ink moves down, from frame to frame."""
+    frames = np.zeros((n, steps, 28, 28), np.float32)
+    for step in range(steps):
+        frames[:, step, 2 * step : 2 * step + 6, 10:16] = 1
+    return frames
+
+
+def test_gif(tmp_path):
+    path = tmp_path / "m.gif"
+    pictures.write_gif(path, rows(3, 6), scale=2)
+    with Image.open(path) as gif:
+        assert gif.n_frames == 10  # there and back, the ends once
+        assert gif.info["loop"] == 0  # for ever
+        assert gif.size == (3 * 28 * 2, 28 * 2)
+        times, tops = [], []
+        for frame in range(gif.n_frames):
+            gif.seek(frame)
+            times.append(gif.info["duration"])
+            picture = np.array(gif.convert("L"))
+            assert picture[-1].min() == 255  # white paper
+            assert (picture[:, :56] == picture[:, 56:112]).all()
+            tops.append((picture < 128).any(1).argmax() // 4)
+    assert tops == [0, 1, 2, 3, 4, 5, 4, 3, 2, 1]
+    assert times[0] == times[5] == 900
+    assert min(times) >= 40
+    assert times[1] > times[2]  # slower towards the characters
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_steps_and_many(tmp_path):
+    for steps in (2, 60):
+        pictures.write_gif(tmp_path / "m.gif", np.random.rand(1, steps, 28, 28), scale=1)
+        with Image.open(tmp_path / "m.gif") as gif:
+            assert gif.n_frames == 2 * steps - 2
+
+
+def test_page(tmp_path):
+    path = tmp_path / "m.html"
+    frames = rows(2, 5)
+    pictures.write_html(path, frames, scale=3, title="<a & b>, linear path")
+    page = path.read_text("utf-8")
+    assert not re.search(r"https?:|//[a-z]|src=|href=|@import|\$", page)  # nothing from elsewhere
+    assert page.count("&lt;a &amp; b&gt;, linear path") == 3
+    assert "<a & b>" not in page
+    assert 'type="range" min="0" max="4"' in page
+    png = re.search(r"url\(data:image/png;base64,([^)]+)\)", page).group(1)
+    with Image.open(io.BytesIO(base64.b64decode(png))) as stacked:
+        assert stacked.size == (2 * 28 * 3, 5 * 28 * 3)
+        for step, strip in enumerate(np.split(np.array(stacked), 5)):
+            assert abs((strip < 128).any(1).argmax() - 6 * step) <= 1
+
+
+def test_strips(tmp_path):
+    path = tmp_path / "s.png"
+    strip = np.zeros((28, 56))
+    strip[:14] = 1
+    pictures.draw_strips(path, [strip] * 5, "abcde", "ABCDE", columns=2, title="five")
+    with Image.open(path) as picture:
+        grey = np.array(picture.convert("L"))
+    dark = (grey < 128).sum(1)
+    assert (dark > 2 * 56).sum() > 3 * 14  # three rows of ink, each in its upper half
+    assert grey[-1].min() == 255
+
+
+def test_curves(tmp_path):
+    keys = ("epoch", "loss", "val_loss")
+    history = [dict(zip(keys, row)) for row in ((1, 0.3, 0.2), (2, 0.2, 0.15), (3, 0.1, 0.16))]
+    pictures.draw_curves(tmp_path / "c.png", history, floor=0.1)
+    with Image.open(tmp_path / "c.png") as picture:
+        assert picture.size == (700, 400)

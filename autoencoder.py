@@ -254,16 +254,14 @@ def geodesic_paths(index, straight):
 
 
 def random_pairs(y, rows, seed):
-    """Indices (rows, 2) of images whose labels y differ."""
+    """Indices (rows, 2) of images whose labels y differ; seed may be a numpy Generator."""
     if len(np.unique(y)) < 2:
-        raise ValueError("the test images are all of one class; a morph needs two")
+        raise ValueError("the images are all of one class; a pair needs two")
     rng = np.random.default_rng(seed)
-    pairs = []
-    while len(pairs) < rows:
-        a, b = rng.integers(len(y), size=2)
-        if y[a] != y[b]:
-            pairs.append((a, b))
-    return np.array(pairs)
+    pairs = rng.integers(len(y), size=(rows, 2))
+    while (same := y[pairs[:, 0]] == y[pairs[:, 1]]).any():
+        pairs[same, 1] = rng.integers(len(y), size=same.sum())
+    return pairs
 
 
 def word_pairs(from_text, to_text, names, y, codes, seed=None):

@@ -29,7 +29,7 @@ from dataset import BAD_NPZ, replacing
 
 NEIGHBOURS = 16  # that a code is averaged with, and joined to
 POWER = 3  # of the length, in the cost of an edge
-SMOOTHING = 0.065  # width of the Gaussian that damps turns, as a share of the path
+SMOOTHING = 0.075  # width of the Gaussian that damps turns, as a share of the path
 MOST = 120_000  # codes in the index; of more, a random sample is taken
 FINE = 129  # points of a path while it is smoothed
 EXACT = 20_000  # codes; among more, the neighbours are searched approximately

@@ -91,6 +91,10 @@ case $split in
   *) usage "unknown split $split (balanced, byclass, bymerge, letters, digits or mnist)" ;;
 esac
 
+for unfinished in "$data_root/emnist-$split"-*-txt.part.*; do # of a conversion that was killed
+  kill -0 "${unfinished##*.}" 2>/dev/null || rm -f "$unfinished"
+done
+
 jobs=()
 for part in train test; do
   convert "$data_root/emnist-$split-$part-images-idx3-ubyte" 2051 &

@@ -33,6 +33,7 @@ import numpy as np
 
 IMAGE_SIZE = 28  # pixels a side
 PIXELS = IMAGE_SIZE * IMAGE_SIZE
+INK_SIZE = 23.5  # pixels of the longer side of a character in it, its palest ink counted
 PARTS = ("train", "test")
 KINDS = ("images-idx3", "labels-idx1")
 
@@ -53,6 +54,7 @@ URLS = (  # two zips of the same members, all six splits
     "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip",
     "https://rds.westernsydney.edu.au/Institutes/MARCS/BENS/EMNIST/emnist-gzip.zip",
 )
+PAUSES = (1, 4, 15)  # seconds before each further try at an address
 LARGEST_ZIP = 1 << 30  # bytes; NIST's is 561,753,746
 LARGEST_MEMBER = 16 + 697_932 * PIXELS  # no file of EMNIST is longer, even unpacked
 _MD5 = """
@@ -133,7 +135,7 @@ def find_data(data="auto", split="balanced", data_root=None, urls=URLS):
     Args:
         data: "emnist": the split's files, fetched where they are not there; "demo": the made-up
             set; "auto": emnist, fetched at the first try, else demo.
-        split, data_root, urls: as for download.
+        split, data_root, urls: as for download; without urls nothing is fetched.
 
     Returns:
         (found, folder): "emnist" or "demo", and the folder to pass to load_emnist as data_root.
@@ -148,15 +150,16 @@ def find_data(data="auto", split="balanced", data_root=None, urls=URLS):
         missing = _missing(split, root)
         if not missing:
             return "emnist", root
+        failure = _help_missing(split, root, missing)
         try:
-            download(split, root, urls, **({"pauses": ()} if data == "auto" else {}))
-            return "emnist", root
+            if urls:
+                download(split, root, urls, pauses=() if data == "auto" else PAUSES)
+                return "emnist", root
         except OSError as error:
-            if data == "emnist" or split != "balanced" or len(missing) < len(_texts(split, root)):
-                raise FileNotFoundError(
-                    f"{_help_missing(split, root, missing)}; {error}"
-                ) from error
-            notice(f"no EMNIST files, so going on with the built-in demo set: {error}")
+            failure += f"; {error}"
+        if data == "emnist" or split != "balanced" or len(missing) < len(_texts(split, root)):
+            raise FileNotFoundError(failure)
+        notice(f"going on with the built-in demo set, for there are {failure}")
     folder = root / "demo"
     if _missing("balanced", folder):
         with locked(folder):
@@ -187,7 +190,7 @@ def download(
     data_root=None,
     urls=URLS,
     checksums=CHECKSUMS,
-    pauses=(1, 4, 15),
+    pauses=PAUSES,
     timeout=(10, 30),
 ):
     """Fetches those of a split's files that are not in DATA_ROOT, out of NIST's zip of all splits.
@@ -352,6 +355,96 @@ def _is_hopeless(error):
     if isinstance(error, requests.ConnectionError):
         return isinstance(error.args[0], MaxRetryError)  # no connection at all
     return isinstance(error, requests.RequestException) and isinstance(error, ValueError)  # no URL
+
+
+# ---- a person's own handwriting
+
+
+def read_character(path):
+    """A picture of one character, a photo or a scan, in EMNIST's form: (28, 28) float32.
+
+    Dark on light or light on dark, of any size. As EMNIST's authors did (arXiv:1702.05373): blurred,
+    cropped to the ink, put into a square's middle with a margin, and made small. The paper's shade
+    and light are taken out before.
+
+    Returns:
+        The character, upright, in [0, 1], its darkest ink 1.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is no picture, or shows no ink; names it.
+    """
+    from PIL import Image
+    from scipy import ndimage
+
+    light = _read_grey(path)
+    light = ndimage.gaussian_filter(light, max(light.shape) / 250)
+    ink = _light_of_paper(light) - light
+    noise = np.median(np.abs(ink))  # most of a picture is paper
+    if (ink**3).sum() < 0:  # light ink on dark paper
+        ink = -ink
+    level = np.median(ink[ink >= ink.max() / 2])
+    if not level >= max(12 * noise, 10):
+        raise ValueError(f"{path}: no ink to be seen; a picture of one character is wanted")
+    ink = np.clip((ink / level - 0.1) / 0.9, 0, 1)
+
+    marks, count = ndimage.label(ink > 0.2, np.ones((3, 3)))
+    sizes = ndimage.sum_labels(ink, marks, range(count + 1))
+    sizes[0] = 0
+    ink[~np.isin(marks, np.flatnonzero(sizes > 0.03 * sizes.max()))] = 0  # specks, not dots
+
+    rows, columns = (np.flatnonzero((ink > 0).any(axis=axis)) for axis in (1, 0))
+    low, high = np.array([columns[[0, -1]], rows[[0, -1]]]).T + [[0], [1]]
+    half = (high - low).max() * IMAGE_SIZE / INK_SIZE / 2
+    middle = (low + high) / 2 + (margin := int(half) + 1)
+    box = (*(middle - half), *(middle + half))
+    square = Image.fromarray(np.pad(ink, margin))
+    small = np.asarray(square.resize((IMAGE_SIZE,) * 2, Image.Resampling.BICUBIC, box)).clip(0, 1)
+    return small / small.max()
+
+
+def _read_grey(path, longest=512):
+    """The light of a picture's pixels, 0..255 as float32, at most `longest` pixels a side."""
+    from PIL import Image, ImageOps
+
+    if not Path(path).exists():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        too_large = Image.DecompressionBombWarning
+        with (
+            warnings.catch_warnings(action="error", category=too_large),
+            Image.open(path) as picture,
+        ):
+            if picture.mode.startswith(("I", "F")):  # 16 bits and more: convert would cut them off
+                grey = np.asarray(picture, np.float32)
+                grey = 255 * (grey - grey.min()) / max(np.ptp(grey), 1)
+                picture = Image.fromarray(grey).convert("L")
+            picture = ImageOps.exif_transpose(picture)
+            picture.thumbnail((longest, longest), Image.Resampling.BOX)
+            grey, alpha = np.float32(picture.convert("LA")).transpose(2, 0, 1)
+    except Exception as error:  # Pillow raises whatever the damage leads to
+        raise ValueError(f"{path}: not a picture that can be read: {error}") from error
+    opaque = alpha / 255
+    under = 255 if (grey * opaque).sum() < 128 * opaque.sum() else 0  # what is not drawn is paper
+    return grey * opaque + under * (1 - opaque)
+
+
+def _light_of_paper(light):
+    """The paper's own light in each pixel: a smooth surface through the greater part of them."""
+    from PIL import Image
+
+    def terms(shape):
+        y, x = np.meshgrid(*(np.linspace(-1, 1, size) for size in shape), indexing="ij")
+        return np.stack([x * 0 + 1, x, y, x * x, x * y, y * y], axis=-1, dtype=np.float32)
+
+    few = np.asarray(Image.fromarray(light).resize((48, 48), Image.Resampling.BOX)).ravel()
+    known = terms((48, 48)).reshape(-1, 6)
+    off = few - np.median(few)
+    for _ in range(20):  # the further a pixel is off, the less it weighs: ink is far off
+        weight = 1 / np.hypot(1, off / (1.5 * np.median(np.abs(off)) + 1e-3))
+        surface = np.linalg.lstsq(known * weight[:, None], few * weight)[0]
+        off = few - known @ surface
+    return terms(light.shape) @ surface
 
 
 # ---- from ubyte files to arrays

@@ -441,8 +441,8 @@ def _light_of_paper(light):
     known = terms((48, 48)).reshape(-1, 6)
     off = few - np.median(few)
     for _ in range(20):  # the further a pixel is off, the less it weighs: ink is far off
-        weight = 1 / np.hypot(1, off / (1.5 * np.median(np.abs(off)) + 1e-3))
-        surface = np.linalg.lstsq(known * weight[:, None], few * weight)[0]
+        weighted = known.T / (1 + (off / (1.5 * np.median(np.abs(off)) + 1e-3)) ** 2)
+        surface = np.linalg.solve(weighted @ known, weighted @ few)
         off = few - known @ surface
     return terms(light.shape) @ surface
 

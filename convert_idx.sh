@@ -91,8 +91,9 @@ case $split in
   *) usage "unknown split $split (balanced, byclass, bymerge, letters, digits or mnist)" ;;
 esac
 
-for unfinished in "$data_root/emnist-$split"-*-txt.part.*; do # of a conversion that was killed
-  kill -0 "${unfinished##*.}" 2>/dev/null || rm -f "$unfinished"
+for unfinished in "$data_root/emnist-$split"-*-txt.part.*; do # a killed conversion's
+  process=${unfinished##*.}
+  if ! kill -0 "$process" 2>/dev/null || grep -q "^State:.*Z" "/proc/$process/status" 2>/dev/null; then rm -f "$unfinished"; fi
 done
 
 jobs=()

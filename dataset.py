@@ -640,11 +640,13 @@ def locked(folder, wait=True):
 def _is_running(process):
     try:
         os.kill(process, 0)
+        return (
+            "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
+        )  # killed, yet listed
     except (ProcessLookupError, OverflowError):
         return False
-    except PermissionError:
-        pass  # it runs, but for another user
-    return True
+    except OSError:  # another user's, or a system without /proc
+        return True
 
 
 def _stems(split, root):

@@ -166,6 +166,9 @@ def main(times, epochs, kinds):
                     epochs_kept.append(len(kept))
                 finish(kind, root)
                 assert contents(root) == right, kind
+                for _ in range(100):  # a killed one's children may be at work still
+                    if leftovers(root):
+                        time.sleep(0.1)
                 assert not leftovers(root), leftovers(root)
                 if kind == "train":
                     assert np.allclose(history(root), history(whole), rtol=1e-4, atol=0)

@@ -383,7 +383,7 @@ def load_data(config):
 
     Validation is the last part of the training set: as long as the test set, else a sixth.
     """
-    _, folder = dataset.find_data(config["data"], config["split"], config["data_root"])
+    _, folder = dataset.find_data(config["data"], config["split"], config["data_root"], urls=())
     (x, _), (x_test, y_test) = dataset.load_emnist(config["split"], folder)
     n = len(x_test) if 2 * len(x_test) <= len(x) else max(1, len(x) // 6)
     return x[:-n], x[-n:], x_test, y_test, dataset.class_names(config["split"], folder)
@@ -417,13 +417,20 @@ def open_index(run, autoencoder, *x):
     return index
 
 
+def refuse_run(run, overwrite):
+    if (run / "config.json").exists() and not overwrite:
+        raise click.ClickException(
+            f"{run} holds a run. Go on with it: {command('train', run)} --resume; use it: "
+            f"{command('test', run)}; begin anew: {command('train', run)} --overwrite"
+        )
+
+
 def begin_run(run, config, data):
     """Empties the folder of an earlier run's files and writes config.json, which makes it a run."""
     backend = import_keras().backend.backend()
     counts = {part: len(x) for part, x in zip(("train", "validation", "test"), data)}
     versions = {name: importlib.metadata.version(name) for name in ("keras", backend, "numpy")}
     versions["python"] = platform.python_version()
-    run.mkdir(parents=True, exist_ok=True)
     for name in RUN_FILES:
         (run / name).unlink(missing_ok=True)
     write_json(run / "config.json", config | {"counts": counts, "versions": versions})
@@ -478,17 +485,15 @@ def train(ctx, run_dir, data, split, data_root, resume, overwrite, **options):
             click.echo(f"{run}: already complete, {config['epochs']} epochs")
             return
     else:
-        if (run / "config.json").exists() and not overwrite:
-            raise click.ClickException(
-                f"{run} holds a run. Go on with it: {command('train', run)} --resume; use it: "
-                f"{command('test', run)}; begin anew: {command('train', run)} --overwrite"
-            )
+        refuse_run(run, overwrite)
         found, _ = dataset.find_data(data, split, data_root)
         fallen_back = data == "auto" and found == "demo"
         config = {"data": found, "split": split, "data_root": os.path.abspath(data_root), **options}
 
     x_train, x_val, x_test, *_ = load_data(config)
+    ctx.with_resource(dataset.locked(run, wait=False))
     if not resume:
+        refuse_run(run, overwrite)  # one may have been trained while the data were loaded
         begin_run(run, config, (x_train, x_val, x_test))
     history = fit(run, config, x_train, x_val)
     floor = cross_entropy(x_val, x_val).mean()

@@ -91,6 +91,11 @@ case $split in
   *) usage "unknown split $split (balanced, byclass, bymerge, letters, digits or mnist)" ;;
 esac
 
+for unfinished in "$data_root/emnist-$split"-*-txt.part.*; do # a killed conversion's
+  process=${unfinished##*.}
+  if ! kill -0 "$process" 2>/dev/null || grep -q "^State:.*Z" "/proc/$process/status" 2>/dev/null; then rm -f "$unfinished"; fi
+done
+
 jobs=()
 for part in train test; do
   convert "$data_root/emnist-$split-$part-images-idx3-ubyte" 2051 &

@@ -567,17 +567,18 @@ def check_out(ctx, param, value):
     return value
 
 
-def check_words(from_text, to_text, rows):
+def check_what(rows, from_text, to_text, images):
     if (from_text is None) != (to_text is None):
         raise click.UsageError("--from and --to go together")
-    if from_text is None:
-        return
-    if rows is not None:
-        raise click.UsageError("--rows draws random pairs; it does not go with --from and --to")
-    if len(from_text) != len(to_text) or not from_text.strip():
-        raise click.UsageError("--from and --to must be of the same length, and not empty")
-    if any((a == " ") != (b == " ") for a, b in zip(from_text, to_text)):
-        raise click.UsageError("a space in --from must face a space in --to")
+    if sum([rows is not None, from_text is not None, bool(images)]) > 1:
+        raise click.UsageError("--rows, --from with --to, and --image exclude each other")
+    if len(images) == 1:
+        raise click.UsageError("--image is wanted twice at least: each turns into the next")
+    if from_text is not None:
+        if len(from_text) != len(to_text) or not from_text.strip():
+            raise click.UsageError("--from and --to must be of the same length, and not empty")
+        if any((a == " ") != (b == " ") for a, b in zip(from_text, to_text)):
+            raise click.UsageError("a space in --from must face a space in --to")
 
 
 @cli.command()
@@ -588,6 +589,9 @@ def check_words(from_text, to_text, rows):
 @click.option("--rows", type=COUNT, help="Random pairs of test images.  [default: 10]")
 @click.option("--from", "from_text", help="A word to morph from, a row for each character.")
 @click.option("--to", "to_text", help="A word of the same length to morph into.")
+@click.option(
+    "--image", "images", multiple=True, help="Your own picture of a character; repeat it."
+)
 @click.option("--seed", type=SEED, help="Of random images.  [default: 0; typical ones for words]")
 @click.option("--scale", type=COUNT, default=4, help="Enlarges a .gif or .html.")
 @click.option("--score", is_flag=True, help="Print length and smoothness, beside linear's.")
@@ -597,21 +601,29 @@ def check_words(from_text, to_text, rows):
     callback=check_out,
     help="A .png, .gif, .html or .npz.  [default: morph.png]",
 )
-def morph(run_dir, data_root, kind, steps, rows, from_text, to_text, seed, scale, score, out):
+def morph(
+    run_dir, data_root, kind, steps, rows, from_text, to_text, images, seed, scale, score, out
+):
     """Turn characters into others."""
-    check_words(from_text, to_text, rows)
+    check_what(rows, from_text, to_text, images)
+    own = [pictures.read_character(image) for image in images]
     run = Path(run_dir)
     out = Path(out or run / "morph.png")
     autoencoder, (x_train, x_val, x, y, names) = open_run(run, data_root)
-    codes = encode(autoencoder, x)
-
-    if from_text is None:
-        indices = random_pairs(y, rows or 10, seed or 0)
+    if own:
+        indices = np.full((len(own) - 1, 2), -1)
+        ends = np.stack([own[:-1], own[1:]], axis=1)
     else:
-        indices = word_pairs(from_text, to_text, names, y, codes, seed)
-    blank = indices[:, 0] < 0
-    labels = np.where(blank[:, None], -1, y[indices])
-    straight = paths = linear_path(*codes[indices.T], steps)
+        if from_text is None:
+            indices = random_pairs(y, rows or 10, seed or 0)
+        else:
+            indices = word_pairs(from_text, to_text, names, y, encode(autoencoder, x), seed)
+        ends = np.where((indices < 0)[..., None, None], 0, x[indices])
+    labels = np.where(indices < 0, -1, y[indices])
+    blank = (indices[:, 0] < 0) & (not own)  # a space, in words
+
+    codes = encode(autoencoder, ends.reshape(-1, IMAGE_SIZE, IMAGE_SIZE))
+    straight = paths = linear_path(codes[::2], codes[1::2], steps)
     if kind == "geodesic":
         paths = geodesic_paths(open_index(run, autoencoder, x_train, x_val), straight)
     else:
@@ -622,7 +634,11 @@ def morph(run_dir, data_root, kind, steps, rows, from_text, to_text, seed, scale
         row[blank] = 0
 
     called = [[names.get(label, "") for label in row] for row in labels.tolist()]
-    title = f"{from_text} → {to_text}" if from_text else f"{len(indices)} random pairs"
+    if own:
+        called = [[str(n), str(n + 1)] for n in range(1, len(own))]
+        title = f"{len(own)} own pictures"
+    else:
+        title = f"{from_text} → {to_text}" if from_text else f"{len(indices)} random pairs"
     title += f", {kind} path"
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".npz":
@@ -633,7 +649,6 @@ def morph(run_dir, data_root, kind, steps, rows, from_text, to_text, seed, scale
     elif out.suffix == ".html":
         pictures.write_html(out, frames, scale, title)
     else:
-        ends = np.where(blank[:, None, None, None], 0, x[indices])
         pictures.draw_morph(out, title, frames, ends, called)
     click.echo(out)
     if score:

@@ -15,14 +15,12 @@ on the npz is read: 112,800 images in well under a second.
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
 import string
 import struct
 import subprocess
 import sys
 import tempfile
-import time
 import warnings
 import zipfile
 import zlib
@@ -33,7 +31,6 @@ import numpy as np
 
 IMAGE_SIZE = 28  # pixels a side
 PIXELS = IMAGE_SIZE * IMAGE_SIZE
-INK_SIZE = 23.5  # pixels of the longer side of a character in it, its palest ink counted
 PARTS = ("train", "test")
 KINDS = ("images-idx3", "labels-idx1")
 
@@ -55,27 +52,6 @@ URLS = (  # two zips of the same members, all six splits
     "https://rds.westernsydney.edu.au/Institutes/MARCS/BENS/EMNIST/emnist-gzip.zip",
 )
 PAUSES = (1, 4, 15)  # seconds before each further try at an address
-LARGEST_ZIP = 1 << 30  # bytes; NIST's is 561,753,746
-LARGEST_MEMBER = 16 + 697_932 * PIXELS  # no file of EMNIST is longer, even unpacked
-_MD5 = """
-byclass train 712dda0bd6f00690f32236ae4325c377 ee299a3ee5faf5c31e9406763eae7e43
-byclass test 1435209e34070a9002867a9ab50160d7 7a0f934bd176c798ecba96b36fda6657
-bymerge train 4a792d4df261d7e1ba27979573bf53f3 491be69ef99e1ab1f5b7f9ccc908bb26
-bymerge test 8eb5d34c91f1759a55831c37ec2a283f c13f4cd5211cdba1b8fa992dae2be992
-balanced train 4041b0d6f15785d3fa35263901b5496b 7a35cc7b2b7ee7671eddf028570fbd20
-balanced test 6818d20fe2ce1880476f747bbc80b22b acd3694070dcbf620e36670519d4b32f
-letters train 8795078f199c478165fe18db82625747 c16de4f1848ddcdddd39ab65d2a7be52
-letters test 382093a19703f68edac6d01b8dfdfcad d4108920cd86601ec7689a97f2de7f59
-digits train d2662ecdc47895a6bbfce25de9e9a677 2223fcfee618ac9c89ef20b6e48bcf9e
-digits test a159b8b3bd6ab4ed4793c1cb71a2f5cc 8afde66ea51d865689083ba6bb779fac
-mnist train 3663598a39195d030895b6304abb5065 6c092f03c9bb63e678f80f8bc605fe37
-mnist test fb51b6430fc4dd67deaada1bf25d4524 ae7f6be798a9a5d5f2bd32e078a402dd
-"""
-CHECKSUMS = {  # file name -> md5
-    f"emnist-{split}-{part}-{kind}-ubyte.gz": md5
-    for split, part, *both in map(str.split, _MD5.strip().splitlines())
-    for kind, md5 in zip(KINDS, both)
-}
 
 # ---- the loader
 
@@ -101,7 +77,7 @@ def load_emnist(split="balanced", data_root=None, scale=True):
         ValueError: a file is bad; names it, with the line where it has lines.
     """
     root = resolve_root(data_root)
-    _check_split(split)
+    check_split(split)
     arrays = _read_cache(split, root)
     if arrays is None:
         missing = _missing(split, root, cache_will_do=False)
@@ -124,9 +100,9 @@ def class_names(split="balanced", data_root=None):
     Raises:
         ValueError: the mapping file is bad; names it and the line.
     """
-    _check_split(split)
-    path = _mapping(split, resolve_root(data_root))
-    return _read_mapping(path, path) if path.exists() else dict(CLASSES[split])
+    check_split(split)
+    path = mapping_file(split, resolve_root(data_root))
+    return read_mapping(path, path) if path.exists() else dict(CLASSES[split])
 
 
 def find_data(data="auto", split="balanced", data_root=None, urls=URLS):
@@ -145,7 +121,7 @@ def find_data(data="auto", split="balanced", data_root=None, urls=URLS):
         ValueError: a file that is there is bad; names it.
     """
     root = resolve_root(data_root)
-    _check_split(split)
+    check_split(split)
     if data != "demo":
         missing = _missing(split, root)
         if not missing:
@@ -153,6 +129,8 @@ def find_data(data="auto", split="balanced", data_root=None, urls=URLS):
         failure = _help_missing(split, root, missing)
         try:
             if urls:
+                from download import download
+
                 download(split, root, urls, pauses=() if data == "auto" else PAUSES)
                 return "emnist", root
         except OSError as error:
@@ -182,277 +160,12 @@ def write_demo(folder):
         _write_idx(labels, y)
 
 
-# ---- the download
-
-
-def download(
-    split="balanced",
-    data_root=None,
-    urls=URLS,
-    checksums=CHECKSUMS,
-    pauses=PAUSES,
-    timeout=(10, 30),
-):
-    """Fetches those of a split's files that are not in DATA_ROOT, out of NIST's zip of all splits.
-
-    Nothing else of the zip is fetched, unless the server knows no range requests: it sends the
-    whole zip, and the rest is thrown away. A gzip.zip in DATA_ROOT is used before any address. A
-    file gets its name when it has been checked; those that are there already are checked as well.
-
-    Args:
-        split, data_root: as for load_emnist.
-        urls: addresses of the zip, tried in this order.
-        checksums: dict of file name to md5.
-        pauses: seconds, before each further try at an address.
-        timeout: seconds to wait for a connection, and for the next bytes of an answer.
-
-    Returns:
-        The paths of the files that were not there before.
-
-    Raises:
-        OSError: they cannot be fetched or written; says why for each address, and what to do.
-        ValueError: a file that is there is not NIST's; names it.
-    """
-    root = resolve_root(data_root)
-    _check_split(split)
-    with locked(root):
-        wanted = [*_ubytes(split, root), _mapping(split, root)]
-        for path in wanted:
-            if path.exists():
-                _verify(path, path, split, checksums)
-        lacking = [path for path in wanted if not path.exists()]
-        by_hand = root / "gzip.zip"
-        if lacking and by_hand.exists():
-            try:
-                with zipfile.ZipFile(by_hand) as archive:
-                    _unpack(archive, lacking, split, checksums)
-            except BAD_ZIP as error:
-                raise ValueError(
-                    f"{by_hand}: {_reason(error)}; get it again or remove it"
-                ) from error
-        elif lacking:
-            _fetch(urls, lacking, split, checksums, pauses, timeout)
-    return lacking
-
-
-BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError, ValueError)
-
-
-def _fetch(urls, lacking, split, checksums, pauses, timeout):
-    import requests
-    from remotezip import RemoteZipError
-    from urllib3.exceptions import HTTPError
-
-    failures = []
-    for url in urls:
-        for pause in (*pauses, None):
-            try:
-                with _open_remote(url, lacking[0].parent, timeout) as archive:
-                    still = [path for path in lacking if not path.exists()]
-                    _unpack(archive, still, split, checksums)
-                return notice(f"downloaded {split} from {url}")
-            except (requests.RequestException, HTTPError, RemoteZipError, *BAD_ZIP) as error:
-                failure = f"{url}: {_reason(error)}"
-                if pause is None or _is_hopeless(error):
-                    failures.append(failure)
-                    break
-            notice(f"{failure}; trying again in {pause} s")
-            time.sleep(pause)
-    raise OSError(
-        f"cannot download {split} ({'; '.join(failures)}): try again later, or put gzip.zip, got "
-        f"elsewhere, into {lacking[0].parent}, or use autoencoder.py train --data demo"
-    )
-
-
-@contextlib.contextmanager
-def _open_remote(url, folder, timeout):
-    """Gives NIST's zip at an address, opened: its parts are fetched as they are read, if possible."""
-    import requests
-    from remotezip import RemoteZip
-
-    headers = {"Accept-Encoding": "identity"}
-    first = {**headers, "Range": "bytes=0-3"}
-    with requests.get(url, headers=first, stream=True, timeout=timeout) as answer:
-        start = answer.raw.read(4)
-        if not answer.ok or start != b"PK\3\4":
-            said = (
-                "sent no zip, but a web page or the like" if answer.ok else f"said {answer.reason}"
-            )
-            raise requests.HTTPError(f"the server {said} ({answer.status_code})", response=answer)
-        if answer.status_code == 206:
-            with RemoteZip(answer.url, headers=headers, timeout=timeout) as archive:
-                yield archive
-            return
-        size = int(answer.headers.get("Content-Length", 0))
-        with temporary(folder / "gzip.zip") as path, open(path, "w+b") as whole:
-            whole.write(start)
-            with _progress(f"all of {url}", size) as bar:
-                for block in iter(lambda: answer.raw.read(1 << 18), b""):
-                    bar.update(whole.write(block))
-                    if whole.tell() > LARGEST_ZIP:
-                        raise zipfile.BadZipFile("longer than NIST's zip can be")
-            with zipfile.ZipFile(whole) as archive:
-                yield archive
-
-
-def _unpack(archive, paths, split, checksums):
-    """Takes files out of an opened zip; each gets its name when it is whole and right."""
-    members = [archive.getinfo(f"gzip/{path.name}") for path in paths]
-    for member in members:
-        if member.file_size > LARGEST_MEMBER:
-            raise zipfile.BadZipFile(f"{member.filename} claims {member.file_size:,} bytes")
-    with _progress(split, sum(member.file_size for member in members)) as bar:
-        for path, member in zip(paths, members):
-            with replacing(path) as unfinished:
-                with archive.open(member) as source, open(unfinished, "wb") as target:
-                    for block in iter(lambda: source.read(1 << 18), b""):
-                        bar.update(target.write(block))
-                _verify(unfinished, path, split, checksums)
-
-
-def _progress(label, length):
-    hidden = not sys.stderr.isatty()
-    return click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden)
-
-
-def _verify(path, name, split, checksums):
-    """ValueError where the file at `path`, called `name`, is not NIST's."""
-    if name == _mapping(split, name.parent):
-        right = _read_mapping(path, name) == CLASSES[split]
-    elif name.suffix == ".gz":
-        with open(path, "rb") as file:
-            right = hashlib.file_digest(file, "md5").hexdigest() == checksums[name.name]
-    else:
-        right = True  # unpacked by hand; convert_idx.sh will check it
-    if not right:
-        raise ValueError(f"{name} is not NIST's file, or was damaged; remove it and download again")
-
-
-def _reason(error):
-    """What went wrong with a download, in a few words."""
-    import requests
-    from urllib3 import exceptions
-
-    error = error.__context__ if type(error).__name__ == "RemoteIOError" else error
-    words = (
-        (requests.exceptions.SSLError, "its certificate is not to be trusted"),
-        ((requests.Timeout, exceptions.TimeoutError), "no answer in time"),
-        (requests.ConnectionError, "no connection"),
-        (exceptions.HTTPError, "the answer broke off"),
-        (EOFError, "the answer broke off"),
-    )
-    plain = str(error.args[0] if isinstance(error, KeyError) else error)
-    return next((said for kind, said in words if isinstance(error, kind)), plain)
-
-
-def _is_hopeless(error):
-    """Whether an address need not be tried again: not there, or it gives something else."""
-    import requests
-    from urllib3.exceptions import MaxRetryError
-
-    if isinstance(error, requests.HTTPError):
-        return error.response.status_code < 500
-    if isinstance(error, requests.ConnectionError):
-        return isinstance(error.args[0], MaxRetryError)  # no connection at all
-    return isinstance(error, requests.RequestException) and isinstance(error, ValueError)  # no URL
-
-
-# ---- a person's own handwriting
-
-
-def read_character(path):
-    """A picture of one character, a photo or a scan, in EMNIST's form: (28, 28) float32.
-
-    Dark on light or light on dark, of any size. As EMNIST's authors did (arXiv:1702.05373): blurred,
-    cropped to the ink, put into a square's middle with a margin, and made small. The paper's shade
-    and light are taken out before.
-
-    Returns:
-        The character, upright, in [0, 1], its darkest ink 1.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is no picture, or shows no ink; names it.
-    """
-    from PIL import Image
-    from scipy import ndimage
-
-    light = _read_grey(path)
-    light = ndimage.gaussian_filter(light, max(light.shape) / 250)
-    ink = _light_of_paper(light) - light
-    noise = np.median(np.abs(ink))  # most of a picture is paper
-    if (ink**3).sum() < 0:  # light ink on dark paper
-        ink = -ink
-    level = np.median(ink[ink >= ink.max() / 2])
-    if not level >= max(12 * noise, 10):
-        raise ValueError(f"{path}: no ink to be seen; a picture of one character is wanted")
-    ink = np.clip((ink / level - 0.1) / 0.9, 0, 1)
-
-    marks, count = ndimage.label(ink > 0.2, np.ones((3, 3)))
-    sizes = ndimage.sum_labels(ink, marks, range(count + 1))
-    sizes[0] = 0
-    ink[~np.isin(marks, np.flatnonzero(sizes > 0.03 * sizes.max()))] = 0  # specks, not dots
-
-    rows, columns = (np.flatnonzero((ink > 0).any(axis=axis)) for axis in (1, 0))
-    low, high = np.array([columns[[0, -1]], rows[[0, -1]]]).T + [[0], [1]]
-    half = (high - low).max() * IMAGE_SIZE / INK_SIZE / 2
-    middle = (low + high) / 2 + (margin := int(half) + 1)
-    box = (*(middle - half), *(middle + half))
-    square = Image.fromarray(np.pad(ink, margin))
-    small = np.asarray(square.resize((IMAGE_SIZE,) * 2, Image.Resampling.BICUBIC, box)).clip(0, 1)
-    return small / small.max()
-
-
-def _read_grey(path, longest=512):
-    """The light of a picture's pixels, 0..255 as float32, at most `longest` pixels a side."""
-    from PIL import Image, ImageOps
-
-    if not Path(path).exists():
-        raise FileNotFoundError(f"{path}: no such file")
-    try:
-        too_large = Image.DecompressionBombWarning
-        with (
-            warnings.catch_warnings(action="error", category=too_large),
-            Image.open(path) as picture,
-        ):
-            if picture.mode.startswith(("I", "F")):  # 16 bits and more: convert would cut them off
-                grey = np.asarray(picture, np.float32)
-                grey = 255 * (grey - grey.min()) / max(np.ptp(grey), 1)
-                picture = Image.fromarray(grey).convert("L")
-            picture = ImageOps.exif_transpose(picture)
-            picture.thumbnail((longest, longest), Image.Resampling.BOX)
-            grey, alpha = np.float32(picture.convert("LA")).transpose(2, 0, 1)
-    except Exception as error:  # Pillow raises whatever the damage leads to
-        raise ValueError(f"{path}: not a picture that can be read: {error}") from error
-    opaque = alpha / 255
-    under = 255 if (grey * opaque).sum() < 128 * opaque.sum() else 0  # what is not drawn is paper
-    return grey * opaque + under * (1 - opaque)
-
-
-def _light_of_paper(light):
-    """The paper's own light in each pixel: a smooth surface through the greater part of them."""
-    from PIL import Image
-
-    def terms(shape):
-        y, x = np.meshgrid(*(np.linspace(-1, 1, size) for size in shape), indexing="ij")
-        return np.stack([x * 0 + 1, x, y, x * x, x * y, y * y], axis=-1, dtype=np.float32)
-
-    few = np.asarray(Image.fromarray(light).resize((48, 48), Image.Resampling.BOX)).ravel()
-    known = terms((48, 48)).reshape(-1, 6)
-    off = few - np.median(few)
-    for _ in range(20):  # the further a pixel is off, the less it weighs: ink is far off
-        weighted = known.T / (1 + (off / (1.5 * np.median(np.abs(off)) + 1e-3)) ** 2)
-        surface = np.linalg.solve(weighted @ known, weighted @ few)
-        off = few - known @ surface
-    return terms(light.shape) @ surface
-
-
 # ---- from ubyte files to arrays
 
 
 def _make_cache(split, root):
     """The four arrays of a split, and its cache where DATA_ROOT can be written to."""
-    names = [*_ubytes(split, root), *_texts(split, root), _mapping(split, root)]
+    names = [*ubyte_files(split, root), *_texts(split, root), mapping_file(split, root)]
     try:
         tempfile.TemporaryFile(dir=root).close()
     except OSError as error:
@@ -534,7 +247,7 @@ def _first_fault(path, columns):
 def _read_cache(split, root):
     """The four arrays of a split's cache; None where there is none, or it is old or damaged."""
     path = root / f"emnist-{split}.npz"
-    if not path.exists() or _is_older(path, _texts(split, root) + _ubytes(split, root)):
+    if not path.exists() or _is_older(path, _texts(split, root) + ubyte_files(split, root)):
         return None
     try:
         with np.load(path) as file:
@@ -552,7 +265,7 @@ def _is_set(x, y):
     return shapes_fit and x.dtype == np.float32 and y.dtype == np.int64
 
 
-def _read_mapping(path, name):
+def read_mapping(path, name):
     """Reads a mapping file, called `name` in errors: dict of label to character."""
     names = {}
     for number, line in enumerate(path.read_text("latin-1").splitlines(), start=1):
@@ -657,12 +370,12 @@ def _texts(split, root):
     return [stem.with_name(f"{stem.name}-txt") for stem in _stems(split, root)]
 
 
-def _ubytes(split, root):
+def ubyte_files(split, root):
     """The ubyte file that convert_idx.sh reads for each stem: plain wins over .gz."""
     return [s if s.exists() else s.with_name(f"{s.name}.gz") for s in _stems(split, root)]
 
 
-def _mapping(split, root):
+def mapping_file(split, root):
     return root / f"emnist-{split}-mapping.txt"
 
 
@@ -670,7 +383,7 @@ def _missing(split, root, cache_will_do=True):
     """The ubyte files that are wanted: neither they nor their text are there, nor the cache."""
     if cache_will_do and (root / f"emnist-{split}.npz").exists():
         return []
-    pairs = zip(_ubytes(split, root), _texts(split, root))
+    pairs = zip(ubyte_files(split, root), _texts(split, root))
     return [ubyte for ubyte, text in pairs if not (ubyte.exists() or text.exists())]
 
 
@@ -687,7 +400,7 @@ def _is_older(path, upstream):
     return any(file.exists() and file.stat().st_mtime_ns > made for file in upstream)
 
 
-def _check_split(split):
+def check_split(split):
     if split not in CLASSES:
         raise ValueError(f"unknown split {split!r}; the splits are {', '.join(CLASSES)}")
 
@@ -733,6 +446,8 @@ def cli():
 @click.option("--url", "urls", multiple=True, default=URLS, help="Where NIST's zip is.")
 def download_command(split, data_root, urls):
     """Fetch a split's files from NIST, and check them."""
+    from download import download
+
     for path in download(split, data_root, urls) or ["all there already"]:
         click.echo(path)
 

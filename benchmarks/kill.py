@@ -34,7 +34,7 @@ from dataset import write_demo
 
 FETCH = """
 import json, sys; sys.path.insert(0, {project!r})
-from dataset import download
+from download import download
 download("balanced", {root!r}, [{url!r}], json.loads({checksums!r}), (), (5, 5))
 """
 

@@ -193,6 +193,9 @@ def test_wrong_usage(run, tmp_path):
         ["morph", "--from", "", "--to", ""],
         ["morph", "--rows", "1", "--from", "a", "--to", "b"],
         ["morph", "--out", "morph.bmp"],
+        ["morph", "--image", "a.png"],
+        ["morph", "--image", "a.png", "--image", "b.png", "--rows", "2"],
+        ["morph", "--image", "a.png", "--image", "b.png", "--from", "a", "--to", "b"],
     ):
         run(cli, *words, "--run-dir", tmp_path, code=2)
     for name in ("test", "morph"):
@@ -411,3 +414,29 @@ def test_moving_morphs(trained, run, tmp_path, ending):
     assert content.startswith(b"GIF89a" if ending == "gif" else b"<!doctype html>")
     if ending == "html":
         assert "to → be, linear path" in content.decode()
+
+
+def test_own_pictures(trained, loaded, tmp_path, run):
+    from PIL import Image
+
+    folder, _ = trained
+    _, (x, _) = loaded
+    images = []
+    for i in range(3):
+        images += ["--image", tmp_path / f"{i}.png"]
+        grey = Image.fromarray(np.uint8(230 - 200 * x[i])).resize((280, 280))
+        Image.fromarray(np.pad(np.array(grey), 90, constant_values=230)).save(images[-1])
+    words = ["morph", "--run-dir", folder, *images, "--path", "geodesic", "--steps", 4]
+    run(cli, *words, "--out", tmp_path / "m.npz")
+    with np.load(tmp_path / "m.npz") as file:
+        assert file["frames"].shape == (2, 4, 28, 28)
+        assert (file["labels"] == -1).all()
+        assert (file["indices"] == -1).all()
+        assert np.abs(file["frames"][0, -1] - file["frames"][1, 0]).max() < 1e-5
+        own = autoencoder.encode(autoencoder.load_model(folder / "model.keras"), x[:3])
+        distances = np.linalg.norm(file["codes"][:, 0, None] - own, axis=-1)
+        assert distances.argmin(1).tolist() == [0, 1]  # each is itself, drawn large or not
+    assert "1 → 2" in run(cli, *words, "--score").stdout
+    images[1].write_text("no picture")
+    result = run(cli, *words, code=1)
+    assert str(images[1]) in result.stderr

@@ -140,8 +140,7 @@ def find_data(data="auto", split="balanced", data_root=None, urls=URLS):
         notice(f"going on with the built-in demo set, for there are {failure}")
     folder = root / "demo"
     if _missing("balanced", folder):
-        with locked(folder):
-            write_demo(folder)
+        write_demo(folder)
     return "demo", folder
 
 
@@ -150,14 +149,14 @@ def write_demo(folder):
     from demo import draw_demo_set
 
     notice(f"drawing the demo set in {folder}")
-    folder.mkdir(parents=True, exist_ok=True)
     mapping = "".join(f"{label} {ord(name)}\n" for label, name in CLASSES["balanced"].items())
-    with replacing(folder / "emnist-balanced-mapping.txt") as unfinished:
-        unfinished.write_text(mapping)
-    for part, (x, y) in zip(PARTS, draw_demo_set()):
-        images, labels = (folder / f"emnist-balanced-{part}-{kind}-ubyte" for kind in KINDS)
-        _write_idx(images, x.transpose(0, 2, 1))  # NIST's files hold each image transposed
-        _write_idx(labels, y)
+    with locked(folder):
+        with replacing(mapping_file("balanced", folder)) as unfinished:
+            unfinished.write_text(mapping)
+        for part, (x, y) in zip(PARTS, draw_demo_set()):
+            images, labels = (folder / f"emnist-balanced-{part}-{kind}-ubyte" for kind in KINDS)
+            _write_idx(images, x.transpose(0, 2, 1))  # NIST's files hold each image transposed
+            _write_idx(labels, y)
 
 
 # ---- from ubyte files to arrays

@@ -144,9 +144,7 @@ def _open_remote(url, folder, timeout):
     with requests.get(url, headers=first, stream=True, timeout=timeout) as answer:
         start = answer.raw.read(4)
         if not answer.ok or start != b"PK\3\4":
-            said = (
-                "sent no zip, but a web page or the like" if answer.ok else f"said {answer.reason}"
-            )
+            said = "sent a web page or the like, no zip" if answer.ok else f"said {answer.reason}"
             raise requests.HTTPError(f"the server {said} ({answer.status_code})", response=answer)
         if answer.status_code == 206:
             with RemoteZip(answer.url, headers=headers, timeout=timeout) as archive:

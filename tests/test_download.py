@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import io
 import re
+import resource
 import threading
 import zipfile
 
@@ -250,6 +251,21 @@ def test_a_zip_placed_by_hand(tmp_path):
     fetch(tmp_path)
     assert archive.read_bytes() == ZIP
     archive.unlink()
+    check_whole(tmp_path)
+
+
+@pytest.mark.parametrize("way", ["ranges", "whole"])
+def test_a_full_disk(serve, tmp_path, way):
+    most = len(FILES[NAMES[0]]) - 1 if way == "ranges" else len(ZIP) - 1
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    try:
+        with pytest.raises(OSError, match=f"File too large: '{tmp_path}/.*(gz|zip)'"):
+            fetch(tmp_path, serve(way))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert not list(tmp_path.iterdir())
+    fetch(tmp_path, serve(way))
     check_whole(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""dataset.py read_character: pictures of characters on all sorts of paper come out as they were."""
+"""pictures.read_character: pictures of characters on all sorts of paper come out as they were."""
 
 import numpy as np
 import pytest

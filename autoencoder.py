@@ -243,11 +243,17 @@ def linear_path(a, b, steps):
     return (1 - t) * a[:, None] + t * b[:, None]
 
 
-def geodesic_paths(index, straight):
+def geodesic_paths(index, straight, autoencoder):
     """The geodesics, (rows, steps, 32), between the ends of straight paths of the same shape."""
     from geodesic import geodesic
 
-    paths, unjoined = geodesic(index, straight[:, 0], straight[:, -1], straight.shape[1])
+    paths, unjoined = geodesic(
+        index,
+        straight[:, 0],
+        straight[:, -1],
+        straight.shape[1],
+        functools.partial(decode, autoencoder),
+    )
     if unjoined.any():
         notice(f"{unjoined.sum()} rows cross a gap among the codes, between nearest neighbours")
     return paths
@@ -625,7 +631,7 @@ def morph(
     codes = encode(autoencoder, ends.reshape(-1, IMAGE_SIZE, IMAGE_SIZE))
     straight = paths = linear_path(codes[::2], codes[1::2], steps)
     if kind == "geodesic":
-        paths = geodesic_paths(open_index(run, autoencoder, x_train, x_val), straight)
+        paths = geodesic_paths(open_index(run, autoencoder, x_train, x_val), straight, autoencoder)
     else:
         notice("the straight line can leave handwriting; --path geodesic keeps to it")
     paths[blank] = straight[blank] = 0

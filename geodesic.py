@@ -8,13 +8,14 @@ paints ghosts. The geodesic goes from character to character:
 
 1. Each code of the training set is replaced by the mean of itself and its nearest neighbours. What
    is particular to one hand cancels, and what remains is decoded to clearer handwriting.
-2. These nodes are joined to their neighbours. An edge costs its length to the power of 3, so that
+2. These nodes are joined to their neighbours. An edge costs its length to the power of 2.5, so that
    many short hops among characters are cheaper than a leap across nothing: the shortest path
    under such costs is the sample Fermat distance (Groisman, Jonckheere, Sapienza 2022,
    "Nonhomogeneous Euclidean first-passage percolation and distance learning"), Isomap's geodesic
    (Tenenbaum, de Silva, Langford 2000) for power 1.
 3. The path zigzags from node to node; its quick turns are damped, which makes it shorter.
-4. The frames are placed along it at even distances.
+4. The frames are chosen from it, at nearly even distances: a little to and fro avoids the middle of
+   long hops, where no node is near and the picture is doubtful.
 """
 
 from dataclasses import dataclass
@@ -28,10 +29,11 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 from dataset import BAD_NPZ, replacing
 
 NEIGHBOURS = 16  # that a code is averaged with, and joined to
-POWER = 3  # of the length, in the cost of an edge
-SMOOTHING = 0.075  # width of the Gaussian that damps turns, as a share of the path
+POWER = 2.5  # of the length, in the cost of an edge
+SMOOTHING = 0.05  # width of the Gaussian that damps turns, as a share of the path
 MOST = 120_000  # codes in the index; of more, a random sample is taken
-FINE = 129  # points of a path while it is smoothed
+UNEVEN = 0.14  # how much longer than the mean a step between frames may be
+FINE = 14  # points of a smoothed path for each step, from which the frames are chosen
 EXACT = 20_000  # codes; among more, the neighbours are searched approximately
 TINY = 1e-9  # the least length: codes may be equal, an edge of length 0 would be none
 BATCH = 16  # rows searched at a time: bounds the memory
@@ -118,13 +120,15 @@ def build_index(codes, fingerprint, most=MOST):
     return Index(nodes, graph, island, fingerprint)
 
 
-def geodesic(index, start, end, steps=10):
-    """The paths between codes, as frames at even distances.
+def geodesic(index, start, end, steps=10, draw=None):
+    """The paths between codes, as frames at nearly even distances.
 
     Args:
         index: an Index.
         start, end: (R, D) codes, the ends of R rows.
         steps: frames in a row, at least 2; the first is start, the last is end, both exactly.
+        draw: a function of codes (..., D) that gives their pictures (..., height, width); with it
+            the distances are even in what is seen, without it in the codes.
 
     Returns:
         path: (R, steps, D) float32.
@@ -156,17 +160,21 @@ def geodesic(index, start, end, steps=10):
 
     everything = np.concatenate([nodes, start, end])
     path = np.empty((rows, steps, nodes.shape[1]), "float32")
+    fine = FINE * max(steps - 1, 9) + 1
     for first in range(0, rows, BATCH):
         batch = np.arange(first, min(first + BATCH, rows))
         _, previous = dijkstra(graph, indices=starts_of[batch], return_predecessors=True)
-        fine = np.stack(
+        lines = np.stack(
             [
-                _place(everything[_walk(before, starts_of[row], ends_of[row])], FINE)
+                _place(everything[_walk(before, starts_of[row], ends_of[row])], fine)
                 for row, before in zip(batch, previous)
             ]
         )
-        for row, line in zip(batch, _smooth(fine)):
-            path[row] = _place(line, steps)
+        lines = _smooth(lines).astype("float32")
+        _, apart = _nearest(nodes, lines.reshape(-1, lines.shape[-1]), NEIGHBOURS // 2)
+        doubts = apart.mean(1).reshape(lines.shape[:2])
+        for row, line, seen, doubt in zip(batch, lines, draw(lines) if draw else lines, doubts):
+            path[row] = line[_choose(_reached(seen), doubt, steps)]
     path[:, 0], path[:, -1] = start, end
     return path, unjoined
 
@@ -233,9 +241,40 @@ def _walk(previous, start, end):
     return walk[::-1]
 
 
+def _reached(line):
+    """(M, ...) points of a line -> (M,), how far along it each lies."""
+    steps = np.linalg.norm(np.diff(line.reshape(len(line), -1), axis=0), axis=1)
+    return np.concatenate([[0], np.cumsum(steps)])
+
+
+def _choose(reached, doubt, steps):
+    """Which points of a line to show: (steps,) indices, both ends among them.
+
+    reached: (M,), how far along the line each point lies. doubt: (M,). The sum of the fourth powers
+    of the doubts is the least that steps of at most 1 + UNEVEN times the mean allow, found by
+    dynamic programming; where there are none (a line of equal points), the points are even.
+    """
+    doubt = (doubt / max(doubt.mean(), TINY)) ** 4
+    step = reached - reached[:, None]  # from the row's point to the column's
+    allowed = (step > 0) & (step <= (1 + UNEVEN) * reached[-1] / (steps - 1))
+    barrier = np.where(allowed, 0, np.inf)
+    cost = np.where(np.arange(len(doubt)) == 0, 0, np.inf)
+    sources = []
+    for _ in range(steps - 1):
+        through = cost[:, None] + barrier
+        sources.append(through.argmin(0))
+        cost = through.min(0) + doubt
+    if not np.isfinite(cost[-1]):
+        return np.linspace(0, len(doubt) - 1, steps).round().astype(int)
+    chosen = [len(doubt) - 1]
+    for source in reversed(sources):
+        chosen.append(source[chosen[-1]])
+    return chosen[::-1]
+
+
 def _place(line, count):
     """(M, D) points of a line -> (count, D) on it, at even distances, both ends among them."""
-    reached = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+    reached = _reached(line)
     where = np.linspace(0, reached[-1], count)
     before = np.clip(np.searchsorted(reached, where, side="right") - 1, 0, len(line) - 2)
     gap = np.maximum(reached[before + 1] - reached[before], TINY)

@@ -153,7 +153,7 @@ def main(run_dir, data_root, pairs, steps, seed, judge_path, judge_epochs):
     encoded = time.perf_counter()
     index = build_index(train_codes, "benchmark")
     built = time.perf_counter()
-    path, _ = geodesic(index, a, b, steps)
+    path, _ = geodesic(index, a, b, steps, lambda codes: decode(model, codes))
     found = time.perf_counter()
 
     t = np.linspace(0, 1, steps, dtype="float32")[:, None]

@@ -487,7 +487,7 @@ def train(ctx, run_dir, data, split, data_root, resume, overwrite, **options):
         config = read_config(run)
         if "data_root" in given:
             config["data_root"] = data_root
-        if len(read_history(run)) == config["epochs"] and (run / "last.keras").exists():
+        if len(read_history(run)) == config["epochs"] and (run / "curves.png").exists():
             click.echo(f"{run}: already complete, {config['epochs']} epochs")
             return
     else:

@@ -153,11 +153,22 @@ def test_the_best_is_never_forgotten(trained, tmp_path, run):
     (folder / "config.json").write_text(json.dumps(config | {"epochs": 4}))
     rows = (folder / "history.csv").read_text().splitlines()
     rows[2] = "2,0.1,0.001,0.002,1.0"  # as if epoch 2 had been the best by far
-    (folder / "history.csv").write_text("\n".join(rows) + "\n5,1,1,1,1\n".replace("5", "4"))
+    (folder / "history.csv").write_text("\n".join([*rows, "4,1,1,1,1\n"]))
+    (folder / "curves.png").unlink()  # killed after epoch 4's row, before its last.keras
     best = (folder / "model.keras").read_bytes()
     run(cli, "train", "--run-dir", folder, "--resume")
     assert [row[0] for row in history(folder)] == [1, 2, 3, 4]
+    assert history(folder)[3][1] != 1  # done again
     assert (folder / "model.keras").read_bytes() == best
+
+
+def test_killed_before_the_picture_of_the_losses(trained, tmp_path, run):
+    folder = tmp_path / "run"
+    shutil.copytree(trained[0], folder)
+    (folder / "curves.png").unlink()
+    run(cli, "train", "--run-dir", folder, "--resume")
+    assert (folder / "curves.png").exists()
+    assert history(folder) == history(trained[0])
 
 
 def test_a_loss_that_is_no_number(characters, tmp_path, run):

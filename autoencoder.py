@@ -446,6 +446,7 @@ def begin_run(run, config, data):
 
 COUNT, SEED, RATE = click.IntRange(1), click.IntRange(0), click.FloatRange(0, min_open=True)
 FILE, FOLDER = click.Path(dir_okay=False), click.Path(file_okay=False)
+PATH_HELP = "The way; geodesic searches at most 120,000 training codes, a random sample of more."
 DATA, PATH = click.Choice(["auto", "emnist", "demo"]), click.Choice(["linear", "geodesic"])
 
 
@@ -590,7 +591,7 @@ def check_what(rows, from_text, to_text, images):
 @cli.command()
 @run_dir_option
 @moved_data_option
-@click.option("--path", "kind", type=PATH, default="linear", help="The way through the codes.")
+@click.option("--path", "kind", type=PATH, default="linear", help=PATH_HELP)
 @click.option("--steps", type=click.IntRange(2), default=10, help="Frames from end to end.")
 @click.option("--rows", type=COUNT, help="Random pairs of test images.  [default: 10]")
 @click.option("--from", "from_text", help="A word to morph from, a row for each character.")

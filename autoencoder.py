@@ -12,7 +12,6 @@ import contextlib
 import csv
 import functools
 import hashlib
-import importlib.metadata
 import json
 import math
 import os
@@ -433,9 +432,11 @@ def refuse_run(run, overwrite):
 
 def begin_run(run, config, data):
     """Empties the folder of an earlier run's files and writes config.json, which makes it a run."""
+    from importlib.metadata import version
+
     backend = import_keras().backend.backend()
     counts = {part: len(x) for part, x in zip(("train", "validation", "test"), data)}
-    versions = {name: importlib.metadata.version(name) for name in ("keras", backend, "numpy")}
+    versions = {name: version(name) for name in ("keras", backend, "numpy")}
     versions["python"] = platform.python_version()
     for name in RUN_FILES:
         (run / name).unlink(missing_ok=True)

@@ -126,7 +126,7 @@ def find_data(data="auto", split="balanced", data_root=None, urls=URLS):
         missing = _missing(split, root)
         if not missing:
             return "emnist", root
-        failure = _help_missing(split, root, missing)
+        tried = ""
         try:
             if urls:
                 from download import download
@@ -134,10 +134,10 @@ def find_data(data="auto", split="balanced", data_root=None, urls=URLS):
                 download(split, root, urls, pauses=() if data == "auto" else PAUSES)
                 return "emnist", root
         except OSError as error:
-            failure += f"; {error}"
+            tried = f"; {error}"
         if data == "emnist" or split != "balanced" or len(missing) < len(_texts(split, root)):
-            raise FileNotFoundError(failure)
-        notice(f"going on with the built-in demo set, for there are {failure}")
+            raise FileNotFoundError(_help_missing(split, root, missing) + tried)
+        notice(f"no EMNIST files in {root}: going on with the built-in demo set{tried}")
     folder = root / "demo"
     if _missing("balanced", folder):
         write_demo(folder)

@@ -299,7 +299,8 @@ def word_pairs(from_text, to_text, names, y, codes, seed=None):
 def encode(autoencoder, x):
     """(N, 28, 28) in [0, 1] -> (N, 32)."""
     encoder = autoencoder.get_layer("encoder")
-    return encoder.predict(x, batch_size=PREDICT_BATCH, verbose=0)
+    parts = [x[i : i + 50_000] for i in range(0, len(x), 50_000)]  # predict copies what it is given
+    return np.concatenate([encoder.predict(p, PREDICT_BATCH, verbose=0) for p in parts])
 
 
 def decode(autoencoder, codes):

@@ -20,3 +20,36 @@ def test_morph(trained, characters, tmp_path):
     paths = [line.split("|")[1].strip() for line in lines if line.startswith("|")]
     assert paths == ["path", "---", "cross-fade", "linear", "slerp", "geodesic"]
     assert (tmp_path / "judge.keras").exists()
+
+
+def cells(output, column=1):
+    rows = [line.split("|") for line in output.splitlines() if line.startswith("|")]
+    return [row[column].strip() for row in rows[2:]]
+
+
+def test_data(characters):
+    output = benchmark("data.py", "--data-root", characters, "--rounds", 1)
+    assert [name.split(":")[0] for name in cells(output)[:4]] == ["od", "parse", "cache", "load"]
+    assert all(float(seconds) >= 0 for seconds in cells(output, 2))
+
+
+def test_compare(characters, tmp_path):
+    words = ["--epochs", 1, "--old-epochs", 1, "--steps", 2, "--out", tmp_path / "compare.png"]
+    output = benchmark("compare.py", "--data-root", characters, *words)
+    assert cells(output)[:2] == ["this autoencoder", "design of 2017"]
+    assert all(0 < float(excess) < 1 for excess in cells(output, 4))
+    assert (tmp_path / "compare.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_ablation(characters):
+    changes = ["as it is", "no batch norm", "kernels of 5 x 5", "filters 16, 32"]
+    only = [word for change in changes for word in ("--only", change)]
+    output = benchmark("ablation.py", "--data-root", characters, "--epochs", 1, *only)
+    assert cells(output) == changes
+    assert len(set(cells(output, 2))) == len(changes)  # each change changes something
+
+
+def test_cost(characters):
+    output = benchmark("cost.py", "--data-root", characters, "--epochs", 2, "--steps", 2)
+    assert {"optimizer", "convolutions", "transposed convolutions"} < set(cells(output))
+    assert "2,820" in cells(output)

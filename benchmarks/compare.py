@@ -8,7 +8,6 @@ where torch is installed: the same layers, initial distributions, batches, rates
 optimizer, in the quicker of two memory layouts.
 """
 
-import copy
 import math
 import statistics
 import sys
@@ -134,7 +133,7 @@ def design_of_2017():
 class Twin:
     """The network of autoencoder.py in PyTorch, and its optimizer."""
 
-    def __init__(self, config, steps):
+    def __init__(self, config, steps, channels_last=False):
         torch.manual_seed(config["seed"])
         first, second = autoencoder.FILTERS
         width, flat = autoencoder.WIDTH, 49 * second
@@ -162,7 +161,8 @@ class Twin:
             if hasattr(layer, "weight") and layer.weight.ndim > 1:
                 nn.init.xavier_uniform_(layer.weight)
                 nn.init.zeros_(layer.bias)
-        self.memory_format = torch.contiguous_format
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.network.to(memory_format=self.memory_format)
         peak, total = config["learning_rate"], config["epochs"] * steps
         self.optimizer = torch.optim.NAdam(
             self.network.parameters(),
@@ -171,12 +171,6 @@ class Twin:
             decoupled_weight_decay=True,
         )
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, total)
-
-    def channels_last(self):
-        twin = copy.deepcopy(self)
-        twin.memory_format = torch.channels_last
-        twin.network.to(memory_format=torch.channels_last)
-        return twin
 
     def logits(self, images):
         tensor = torch.from_numpy(images[:, None]).contiguous(memory_format=self.memory_format)
@@ -219,7 +213,7 @@ def images_per_second(x, config, steps, rounds=5):
         for _ in range(steps):
             some.step(next(feed)[0])
 
-    last = twin.channels_last()
+    last = Twin(config, steps, channels_last=True)
     turns = {
         "ours": lambda: network.fit(feed, steps_per_epoch=steps, shuffle=False, verbose=0),
         "plain": lambda: run(twin),
@@ -288,9 +282,8 @@ def main(data_root, epochs, old_epochs, steps, out):
         click.echo("torch is not installed: its twin is left out", err=True)
     else:
         speeds = images_per_second(x, config, steps)
-        twin = Twin(config, len(x) // batch_size)
-        if speeds["channels last"] > speeds["plain"]:
-            twin = twin.channels_last()
+        quicker = speeds["channels last"] > speeds["plain"]
+        twin = Twin(config, len(x) // batch_size, channels_last=quicker)
         entries["its twin in PyTorch"] = lambda: twin.learn(x, x_val, batch_size, epochs)
 
     rows = [f"| | seconds | to {LIKE_2017} | validation | test |", "|---|---|---|---|---|"]

@@ -45,6 +45,7 @@ HISTORY = ("epoch", "loss", "val_loss", "learning_rate", "seconds")
 @functools.cache
 def import_keras():
     """Keras, imported when it is needed, and without what TensorFlow writes to stderr meanwhile."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever ~/.keras/keras.json prefers
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # does not reach what is said on import
     stderr = os.dup(2)
     try:
@@ -124,8 +125,8 @@ def batches(x, batch_size, seed, epoch):
 def fused(adam):
     """Keras's Adam or AdamW with Nesterov momentum (Dozat 2016), its update in one pass.
 
-    Keras goes a dozen times over the memory for it, which took a fifth of a training step;
-    TensorFlow has a kernel. The state and its names stay those of Keras's own optimizer.
+    Keras goes a dozen times over the memory for it, TensorFlow has a kernel. The state and its
+    names stay those of Keras's own optimizer, so last.keras loads anywhere.
     """
     import tensorflow as tf
 

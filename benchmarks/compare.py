@@ -242,8 +242,8 @@ def draw(path, curves, pca):
     ax.axhline(pca, color="black", ls="--", lw=1, label="PCA, 32 components")
     ax.set(xscale="log", yscale="log", xlabel="seconds of training")
     ax.set_ylabel("excess on validation images (nats a pixel)")
-    ticks = [t for t in (0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2) if t < ax.get_ylim()[1]]
-    ax.set_yticks(ticks)
+    low, high = ax.get_ylim()
+    ax.set_yticks([t for t in (0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5) if low < t < high])
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_formatter(NullFormatter())

@@ -32,7 +32,7 @@ KINDS = {  # the first that an operation's name matches
     "batch norm": r"batch_normalization",
     "convolutions": r"conv2d(?!_transpose)",
     "transposed convolutions": r"conv2d_transpose|logits",
-    "dense layers": r"dense|code|MatMul",
+    "dense layers": r"dense|MatMul",
     "feeding": r"Iterator|PyFunc",
     "loss and the rest": r"",
 }

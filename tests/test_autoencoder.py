@@ -55,6 +55,22 @@ def test_the_order_of_images_depends_on_seed_and_epoch_alone():
     assert len({n for batch in first[:3] for n in batch}) == 9
 
 
+def test_fused_is_adam_with_nesterov_momentum():
+    keras = autoencoder.import_keras()
+    variable = keras.Variable([1.0, -2.0])
+    adam = autoencoder.fused(keras.optimizers.AdamW(0.1, weight_decay=0.5))
+    adam.build([variable])
+    w, m, v = np.array([1.0, -2.0]), np.zeros(2), np.zeros(2)
+    for step, gradient in enumerate(np.array([[0.5, -1.0], [0.2, 0.3], [-3.0, 0.0]]), start=1):
+        adam.apply([keras.ops.convert_to_tensor(gradient, "float32")], [variable])
+        m = 0.9 * m + 0.1 * gradient
+        v = 0.999 * v + 0.001 * gradient**2
+        ahead = 0.9 * m + 0.1 * gradient
+        w = w - 0.1 * 0.5 * w
+        w = w - 0.1 * np.sqrt(1 - 0.999**step) / (1 - 0.9**step) * ahead / (np.sqrt(v) + 1e-7)
+    assert np.allclose(variable.numpy(), w, rtol=1e-4)
+
+
 # ---- train
 
 

@@ -13,8 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 import click
-import numpy as np
-from scipy.special import expit, logit
+from scipy.special import expit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -66,19 +65,11 @@ def upsampling(layer):
     """Nearest neighbours and a plain convolution for each transposed one."""
     if not isinstance(layer, layers.Conv2DTranspose):
         return remade(layer)
-    convolution = layers.Conv2D(
-        layer.filters, 3, padding="same", activation=layer.activation, name=layer.name
-    )
-    return keras.Sequential([layers.UpSampling2D(2), convolution])
+    convolution = layers.Conv2D(layer.filters, 3, padding="same", activation=layer.activation)
+    return keras.Sequential([layers.UpSampling2D(2), convolution], name=layer.name)
 
 
 # ---- changes of the rest
-
-
-def mean_bias(model, x):
-    """The last layer begins at the mean image's mean logit instead of 0."""
-    last = model.get_layer("decoder").get_layer("logits")
-    last.bias.assign(np.full(1, logit(x.mean())))
 
 
 def cosine(peak, total, epoch):
@@ -112,7 +103,6 @@ VARIANTS = {  # name -> what is different, by the names in trained()
     "filters 32, 96": {"FILTERS": (32, 96)},
     "kernels of 5 x 5": {"layer": kernel(5)},
     "upsampling for transposed convolutions": {"layer": upsampling},
-    "last bias at the mean's logit": {"begin": mean_bias},
     "batches of 64": {"batch_size": 64},
     "batches of 256": {"batch_size": 256},
     "rate 0.003": {"learning_rate": 0.003},
@@ -130,8 +120,8 @@ def trained(x, options, change):
     """Seconds of a variant's training, and its network up to the logits.
 
     change: constants of autoencoder.py and options of train by their names; `layer`, a change of
-    each layer; `begin`, of (model, x), done before the first step; `rate`, of the peak, the steps in
-    all and the steps an epoch; `optimizer`, of the rate and its `weight_decay`.
+    each layer; `rate`, of the peak, the steps in all and the steps an epoch; `optimizer`, of the
+    rate and its `weight_decay`.
     """
     config = {name: change.get(name, option) for name, option in options.items()}
     steps = len(x) // config["batch_size"]
@@ -141,8 +131,6 @@ def trained(x, options, change):
         model = autoencoder.build_autoencoder()
     if "layer" in change:
         model = keras.models.clone_model(model, clone_function=change["layer"], recursive=True)
-    if "begin" in change:
-        change["begin"](model, x)
     rate = change.get("rate", cosine)(config["learning_rate"], config["epochs"] * steps, steps)
     weight_decay = change.get("weight_decay", autoencoder.WEIGHT_DECAY)
     optimizer = change.get("optimizer", fused_adamw)(rate, weight_decay=weight_decay)

@@ -30,7 +30,7 @@ import autoencoder
 from autoencoder import batches, cross_entropy, import_keras
 from dataset import replacing
 
-LIKE_2017 = 0.042  # the excess that the design of 2017 has after six epochs
+LIKE_2017 = 0.042  # an excess that the design of 2017 needs epochs for
 FIRST, GROWTH = 1.0, 1.25  # a curve's points: seconds to the first, and from each to the next
 
 # ---- learning against the clock

@@ -30,6 +30,9 @@ from dataset import IMAGE_SIZE, notice, replacing
 CODE_SIZE = 32  # numbers in a code
 FILTERS = (32, 64)  # of the convolutions from 28 to 14 and from 14 to 7 pixels a side
 WIDTH = 640  # units of the dense layer on either side of the code
+EPOCHS = 20
+BATCH_SIZE = 128
+LEARNING_RATE = 0.005  # at first; it falls along a cosine, to 0 on the last step
 MOMENTUM = 0.9  # of batch norm's running means: short runs on few images need a quick one
 WEIGHT_DECAY = 0.05  # against overfitting, which long runs tend to and short ones have no time for
 PREDICT_BATCH = 500  # images at a time where nothing is learned
@@ -98,12 +101,14 @@ def build_autoencoder():
     return keras.Model(image, build_decoder()(build_encoder()(image)), name="autoencoder")
 
 
-def without_sigmoid(autoencoder):
-    """The same layers up to the logits, from which the cross-entropy and its gradient are exact."""
+def up_to_logits(autoencoder, optimizer):
+    """The same layers without the sigmoid, to be trained: the loss and its gradient are exact."""
     keras = import_keras()
     encoder, decoder = autoencoder.get_layer("encoder"), autoencoder.get_layer("decoder")
     to_logits = keras.Model(decoder.input, decoder.get_layer("logits").output)
-    return keras.Model(autoencoder.input, to_logits(encoder(autoencoder.input)))
+    network = keras.Model(autoencoder.input, to_logits(encoder(autoencoder.input)))
+    network.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True))
+    return network
 
 
 # ---- training
@@ -181,8 +186,7 @@ def fit(run, config, x_train, x_val):
     history = read_history(run)[:finished]
     if len(history) < finished:
         raise ValueError(f"{run / 'history.csv'}: {len(history)} of {finished} epochs; {ANEW}")
-    network = without_sigmoid(autoencoder)
-    network.compile(optimizer=optimizer, loss=keras.losses.BinaryCrossentropy(from_logits=True))
+    network = up_to_logits(autoencoder, optimizer)
     best_model = keras.Model(autoencoder.input, autoencoder.output, name="autoencoder")
     rate = started = 0.0
 
@@ -331,6 +335,12 @@ def encode(autoencoder, x):
     return np.concatenate([encoder.predict(p, PREDICT_BATCH, verbose=0) for p in parts])
 
 
+def reconstruct(autoencoder, x):
+    """(N, 28, 28) in [0, 1] -> the same, by way of the code; never 0 or 1, as logarithms want it."""
+    p = autoencoder.predict(x, batch_size=PREDICT_BATCH, verbose=0)[..., 0]
+    return p.clip(1e-7, 1 - 1e-7)
+
+
 def decode(autoencoder, codes):
     """(..., 32) -> (..., 28, 28) in [0, 1], all in one go."""
     decoder = autoencoder.get_layer("decoder")
@@ -341,7 +351,6 @@ def decode(autoencoder, codes):
 # ---- the run folder
 
 ANEW = "begin anew with --overwrite"
-OPTIONS = {"epochs": int, "batch_size": int, "learning_rate": float, "seed": int}
 
 
 def command(name, run):
@@ -355,7 +364,8 @@ def read_config(run):
         raise FileNotFoundError(f"no run in {run}; make one with: {command('train', run)}")
     try:
         config = json.loads(path.read_text())
-        kinds = {"data": str, "split": str, "data_root": str, **OPTIONS}
+        kinds = {"data": str, "split": str, "data_root": str, "epochs": int, "batch_size": int}
+        kinds |= {"learning_rate": float, "seed": int}
         wrong = [key for key, kind in kinds.items() if not isinstance(config[key], kind)]
     except (ValueError, KeyError, TypeError) as error:
         wrong = error
@@ -498,9 +508,9 @@ moved_data_option = click.option("--data-root", type=FOLDER, help="The data's fo
 @dataset.split_option
 @dataset.data_root_option
 @run_dir_option
-@click.option("--epochs", type=COUNT, default=20, help="Passes over the training images.")
-@click.option("--batch-size", type=COUNT, default=128, help="Images a step.")
-@click.option("--learning-rate", type=RATE, default=0.005, help="Its peak; it falls to 0.")
+@click.option("--epochs", type=COUNT, default=EPOCHS, help="Passes over the training images.")
+@click.option("--batch-size", type=COUNT, default=BATCH_SIZE, help="Images a step.")
+@click.option("--learning-rate", type=RATE, default=LEARNING_RATE, help="Its peak; it falls to 0.")
 @click.option("--seed", type=SEED, default=0, help="Of the weights and the order of images.")
 @click.option("--resume", is_flag=True, help="Go on with the run, with the options it began with.")
 @click.option("--overwrite", is_flag=True, help="Remove the run's files and begin anew.")
@@ -554,7 +564,7 @@ def test(run_dir, data_root):
     run = Path(run_dir)
     autoencoder, (x_train, _, x, y, names) = open_run(run, data_root)
     codes = encode(autoencoder, x)
-    p = autoencoder.predict(x, batch_size=PREDICT_BATCH, verbose=0)[..., 0].clip(1e-7, 1 - 1e-7)
+    p = reconstruct(autoencoder, x)
 
     floors = cross_entropy(x, x)
     excesses = cross_entropy(x, p) - floors

@@ -8,6 +8,7 @@ where torch is installed: the same layers, initial distributions, batches, rates
 optimizer, in the quicker of two memory layouts.
 """
 
+import functools
 import math
 import statistics
 import sys
@@ -16,7 +17,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-from scipy.special import expit
 
 try:
     import torch
@@ -27,7 +27,7 @@ except ImportError:
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import autoencoder
-from autoencoder import batches, cross_entropy, import_keras
+from autoencoder import batches, cross_entropy, import_keras, reconstruct
 from dataset import replacing
 
 LIKE_2017 = 0.042  # an excess that the design of 2017 needs epochs for
@@ -68,13 +68,10 @@ class Curve:
         return math.nan
 
 
-def learn(network, x, x_val, to_ink, batch_size, epochs, seed=0):
-    """Fits a compiled Keras network to batches (x, x); to_ink makes its outputs probabilities."""
+def learn(network, model, x, x_val, batch_size, epochs, seed=0):
+    """Fits a compiled Keras network to batches (x, x); model, of the same layers, is measured."""
     keras = import_keras()
-
-    def predict(images):
-        return to_ink(network.predict(images, batch_size=500, verbose=0)[..., 0])
-
+    predict = functools.partial(reconstruct, model)
     curve = Curve(x_val, predict)
     measure = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: curve.tick())
     network.fit(
@@ -89,26 +86,13 @@ def learn(network, x, x_val, to_ink, batch_size, epochs, seed=0):
     return curve, predict
 
 
-def clipped(p):
-    return p.astype(np.float64).clip(1e-7, 1 - 1e-7)
-
-
-def ink(logits):
-    return clipped(expit(logits.astype(np.float64)))
-
-
 # ---- the contestants
 
 
 def ours(config, steps):
-    """The network of autoencoder.py up to its logits, compiled as train does."""
-    keras = import_keras()
+    """The network that train trains, and the model of the same layers."""
     model = autoencoder.new_model(config, steps)
-    network = autoencoder.without_sigmoid(model)
-    network.compile(
-        autoencoder.fused(model.optimizer), keras.losses.BinaryCrossentropy(from_logits=True)
-    )
-    return network
+    return autoencoder.up_to_logits(model, autoencoder.fused(model.optimizer)), model
 
 
 def design_of_2017():
@@ -127,7 +111,7 @@ def design_of_2017():
         h = layers.Conv2D(filters, 3, padding="same", activation="relu")(h)
     network = keras.Model(image, h)
     network.compile("adam", "binary_crossentropy")
-    return network
+    return network, network
 
 
 class Twin:
@@ -188,7 +172,7 @@ class Twin:
         with torch.no_grad():
             parts = [self.logits(images[i : i + 500])[1] for i in range(0, len(images), 500)]
         self.network.train()
-        return ink(torch.cat(parts)[:, 0].numpy())
+        return torch.sigmoid(torch.cat(parts)[:, 0]).numpy().clip(1e-7, 1 - 1e-7)
 
     def learn(self, x, x_val, batch_size, epochs, seed=0):
         curve = Curve(x_val, self.predict)
@@ -203,7 +187,7 @@ class Twin:
 def images_per_second(x, config, steps, rounds=5):
     """Of ours and of the twin, plain and channels last: the median of turns taken in a row."""
     batch_size = config["batch_size"]
-    network = ours(config, steps)
+    network, _ = ours(config, steps)
     twin = Twin(config, steps)
     network_size = sum(math.prod(v.shape) for v in network.trainable_variables)
     assert network_size == sum(p.numel() for p in twin.network.parameters()), "they differ"
@@ -265,17 +249,16 @@ SETTINGS = {"show_default": True, "help_option_names": ["-h", "--help"]}
 def main(data_root, epochs, old_epochs, steps, out):
     """Train each in turn; print a table and draw a curve for each."""
     config = {"data": "emnist", "split": "balanced", "data_root": data_root, "epochs": epochs}
-    defaults = {p.name: p.default for p in autoencoder.train.params}
-    config |= {name: defaults[name] for name in ("batch_size", "learning_rate", "seed")}
+    config |= {"learning_rate": autoencoder.LEARNING_RATE, "seed": 0}
     x, x_val, x_test, *_ = autoencoder.load_data(config)
-    batch_size = config["batch_size"] = min(config["batch_size"], len(x))
+    batch_size = config["batch_size"] = min(autoencoder.BATCH_SIZE, len(x))
     floor, test_floor = (cross_entropy(some, some).mean() for some in (x_val, x_test))
 
     entries = {  # name -> how it learns
         "this autoencoder": lambda: learn(
-            ours(config, len(x) // batch_size), x, x_val, ink, batch_size, epochs
+            *ours(config, len(x) // batch_size), x, x_val, batch_size, epochs
         ),
-        "design of 2017": lambda: learn(design_of_2017(), x, x_val, clipped, 20, old_epochs),
+        "design of 2017": lambda: learn(*design_of_2017(), x, x_val, 20, old_epochs),
     }
     speeds = {}
     if torch is None:

@@ -63,16 +63,14 @@ def multiplications(model):
     return total
 
 
-def step_by_step(x, batch_size, steps):
+def step_by_step(x, steps):
     """Prints seconds of a training step by kind of operation, and operations a second."""
     import tensorflow as tf
 
-    keras = autoencoder.import_keras()
-    config = {"seed": 0, "learning_rate": 0.005, "epochs": 1}
-    model = autoencoder.new_model(config, 3 * steps)
-    network = autoencoder.without_sigmoid(model)
-    optimizer = autoencoder.fused(model.optimizer)
-    network.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True))
+    batch_size = min(autoencoder.BATCH_SIZE, len(x))
+    config = {"seed": 0, "learning_rate": autoencoder.LEARNING_RATE, "epochs": 3}
+    model = autoencoder.new_model(config, steps)
+    network = autoencoder.up_to_logits(model, autoencoder.fused(model.optimizer))
     feed = autoencoder.batches(x, batch_size, 0, 0)
 
     def fit():
@@ -144,7 +142,7 @@ def main(data_root, epochs, steps):
     """Print two tables: the parts of a training step, and time and memory by images."""
     arrays = load_emnist("balanced", data_root)
     x = arrays[0][0]
-    step_by_step(x, min(128, len(x)), steps)
+    step_by_step(x, steps)
     click.echo("| images | ms an image | against all | peak memory |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         rows = [train(arrays, share, epochs, folder) for share in (8, 4, 2, 1)]

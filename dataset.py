@@ -144,8 +144,11 @@ def find_data(data="auto", split="balanced", data_root=None, urls=URLS):
     return "demo", folder
 
 
-def write_demo(folder):
-    """Draws the demo set into `folder`, as ubyte files with Balanced's own names and layout."""
+def write_demo(folder, **sizes):
+    """Draws the demo set into `folder`, as ubyte files with Balanced's own names and layout.
+
+    sizes: train_per_class and test_per_class, as draw_demo_set takes them.
+    """
     from demo import draw_demo_set
 
     notice(f"drawing the demo set in {folder}")
@@ -153,7 +156,7 @@ def write_demo(folder):
     with locked(folder):
         with replacing(mapping_file("balanced", folder)) as unfinished:
             unfinished.write_text(mapping)
-        for part, (x, y) in zip(PARTS, draw_demo_set()):
+        for part, (x, y) in zip(PARTS, draw_demo_set(**sizes)):
             images, labels = (folder / f"emnist-balanced-{part}-{kind}-ubyte" for kind in KINDS)
             _write_idx(images, x.transpose(0, 2, 1))  # NIST's files hold each image transposed
             _write_idx(labels, y)

@@ -1,10 +1,12 @@
 """Kills convert, download, prepare and train at random moments, and looks at what is left.
 
-    python benchmarks/kill.py [--times 20] [convert] [download] [prepare] [train]
+    python benchmarks/kill.py                        # 20 times each, on the demo set
+    python benchmarks/kill.py --times 5 train
 
-Each start (every other time its children with it) is killed with SIGKILL after a random part of the time that it takes undisturbed. Then no
-file under a final name may differ from an undisturbed one, and the next start must succeed, with the
-same files (train: the same history to 1e-4 relative) and without leftovers.
+Each start is killed with SIGKILL after a random part of the time that it takes undisturbed, every
+other time its children with it. Then no file under a final name may differ from an undisturbed one,
+and the next start must succeed, with the same files (train: the same history to 1e-4 relative) and
+without leftovers.
 """
 
 import csv
@@ -32,11 +34,14 @@ sys.path.insert(0, str(PROJECT))
 
 from dataset import write_demo
 
+PYTHON = [sys.executable, "-W", "ignore"]
 FETCH = """
 import json, sys; sys.path.insert(0, {project!r})
 from download import download
 download("balanced", {root!r}, [{url!r}], json.loads({checksums!r}), (), (5, 5))
 """
+
+# ---- a server to download from
 
 
 class RangeHandler(http.server.SimpleHTTPRequestHandler):
@@ -59,6 +64,74 @@ class RangeHandler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+def serve(source, packed):
+    """Packs the files of `source` as NIST does and serves the zip: its address, their MD5 sums."""
+    checksums = {}
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in source.iterdir():
+            name = path.name + ("" if path.suffix == ".txt" else ".gz")
+            archive.write(path, f"gzip/{name}")
+            checksums[name] = hashlib.md5(path.read_bytes()).hexdigest()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), RangeHandler)
+    server.content = packed.read_bytes()
+    server.handle_error = lambda *words: None  # of connections that a kill breaks off
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}/", checksums
+
+
+# ---- what is killed: each takes the folder that it works in and gives a command line
+
+
+def commands(source, url, checksums, epochs):
+    def convert(root):
+        return ["bash", PROJECT / "convert_idx.sh", root]
+
+    def download(root):
+        fields = {"project": str(PROJECT), "root": str(root), "url": url}
+        return [*PYTHON, "-c", FETCH.format(checksums=json.dumps(checksums), **fields)]
+
+    def prepare(root):
+        return [*PYTHON, PROJECT / "dataset.py", "prepare", "--data-root", root]
+
+    def train(root):
+        words = [*PYTHON, PROJECT / "autoencoder.py", "train", "--run-dir", root]
+        if (root / "config.json").exists():
+            return [*words, "--resume"]
+        return [*words, "--data", "emnist", "--data-root", source, "--epochs", epochs]
+
+    return {"convert": convert, "download": download, "prepare": prepare, "train": train}
+
+
+def fresh(root, kind, source):
+    """The folder root, with what a command of this kind finds there at first."""
+    root.mkdir()
+    if kind in ("convert", "prepare"):
+        for path in source.iterdir():
+            shutil.copy2(path, root)
+    return root
+
+
+def finish(words):
+    """Runs a command to its end; its seconds."""
+    start = time.perf_counter()
+    words = [str(word) for word in words]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (words, done.stderr)
+    return time.perf_counter() - start
+
+
+def kill(words, seconds, group):
+    """Starts a command and kills it after some seconds; group: its children too."""
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen([str(word) for word in words], start_new_session=True, **quiet)
+    time.sleep(seconds)
+    (os.killpg if group else os.kill)(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+# ---- what is left
+
+
 def contents(folder):
     """What stands under final names; of npz and keras files (zips with times) only what they hold."""
     found = {}
@@ -77,7 +150,11 @@ def contents(folder):
 
 
 def history(run):
-    with open(run / "history.csv", newline="") as file:
+    """The rows of a run's history.csv but their seconds; none where there is no file."""
+    path = run / "history.csv"
+    if not path.exists():
+        return np.empty((0, 4))
+    with open(path, newline="") as file:
         return np.array([[float(n) for n in row[:4]] for row in list(csv.reader(file))[1:]])
 
 
@@ -85,98 +162,58 @@ def leftovers(folder):
     return [path.name for path in folder.iterdir() if re.match(r"\.\d+-|.*\.part\.", path.name)]
 
 
-@click.command()
-@click.option("--times", default=20, show_default=True)
-@click.option("--epochs", default=3, show_default=True)
-@click.argument("kinds", nargs=-1)
-def main(times, epochs, kinds):
+def settled(folder, seconds=10):
+    """Whether no leftovers remain; a killed command's children may be at work for a while."""
+    end = time.perf_counter() + seconds
+    while leftovers(folder) and time.perf_counter() < end:
+        time.sleep(0.1)
+    return not leftovers(folder)
+
+
+def try_kind(kind, command, source, place, times):
+    """Kills and starts again `times` times: a line that says how it went, or AssertionError."""
     rng = random.Random(0)
-    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as place:
+    whole = fresh(place / f"{kind}-whole", kind, source)
+    seconds = finish(command(whole))
+    right, right_history = contents(whole), history(whole)
+    halves, kept = 0, []
+    for i in range(times):
+        root = fresh(place / f"{kind}-{i}", kind, source)
+        kill(command(root), rng.uniform(0, seconds), group=i % 2)
+        halves += bool(leftovers(root))
+        for name, content in contents(root).items():
+            assert content == right[name], (kind, name)
+        kept.append(len(history(root)))
+        assert np.allclose(history(root), right_history[: kept[-1]], rtol=1e-4, atol=0)
+        finish(command(root))
+        assert contents(root) == right, kind
+        assert np.allclose(history(root), right_history, rtol=1e-4, atol=0)
+        assert settled(root), leftovers(root)
+    epochs = f"finished epochs kept {sorted(kept)}, " if any(kept) else ""
+    return (
+        f"{kind}: {times} kills within {seconds:.1f} s, {halves} left a half file beside its name, "
+        f"{epochs}every next start succeeded"
+    )
+
+
+KINDS = click.Choice(["convert", "download", "prepare", "train"])
+SETTINGS = {"show_default": True, "help_option_names": ["-h", "--help"]}
+
+
+@click.command(context_settings=SETTINGS)
+@click.option("--per-class", type=click.IntRange(1), default=240, help="Training images drawn.")
+@click.option("--times", type=click.IntRange(1), default=20, help="Kills of each kind.")
+@click.option("--epochs", type=click.IntRange(1), default=3, help="Of a training.")
+@click.argument("kinds", nargs=-1, type=KINDS)
+def main(per_class, times, epochs, kinds):
+    """Kill some KINDS of commands, or all, and print a line for each."""
+    with tempfile.TemporaryDirectory() as place:
         place = Path(place)
         source = place / "source"
-        write_demo(source)
-
-        python = [sys.executable, "-W", "ignore"]
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), RangeHandler)
-        server.handle_error = lambda *words: None  # of connections that a kill breaks off
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        packed = place / "gzip.zip"
-        checksums = {}
-        with zipfile.ZipFile(packed, "w") as archive:
-            for path in source.iterdir():
-                name = path.name + ("" if path.suffix == ".txt" else ".gz")
-                archive.write(path, f"gzip/{name}")
-                checksums[name] = hashlib.md5(path.read_bytes()).hexdigest()
-        server.content = packed.read_bytes()
-
-        def command(kind, root):
-            if kind == "convert":
-                return ["bash", PROJECT / "convert_idx.sh", root]
-            if kind == "prepare":
-                return [*python, PROJECT / "dataset.py", "prepare", "--data-root", root]
-            if kind == "download":
-                url = f"http://127.0.0.1:{server.server_port}/"
-                fields = {"project": str(PROJECT), "root": str(root), "url": url}
-                return [*python, "-c", FETCH.format(checksums=json.dumps(checksums), **fields)]
-            words = [*python, PROJECT / "autoencoder.py", "train", "--run-dir", root]
-            if (root / "config.json").exists():
-                return [*words, "--resume"]
-            return [*words, "--data", "emnist", "--data-root", source, "--epochs", epochs]
-
-        def finish(kind, root):
-            words = [str(word) for word in command(kind, root)]
-            done = subprocess.run(words, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, (kind, done.stderr)
-
-        def kill(kind, root, seconds, group):
-            words = [str(word) for word in command(kind, root)]
-            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            process = subprocess.Popen(words, start_new_session=True, **quiet)
-            time.sleep(seconds)
-            (os.killpg if group else os.kill)(process.pid, signal.SIGKILL)
-            process.wait()
-
-        def fresh(kind, name):
-            root = place / name
-            shutil.rmtree(root, ignore_errors=True)
-            if kind in ("convert", "prepare"):
-                shutil.copytree(source, root)
-                for made in (*root.glob("*-txt"), *root.glob("*.npz")):
-                    made.unlink()
-            else:
-                root.mkdir()
-            return root
-
-        for kind in kinds or ("convert", "download", "prepare", "train"):
-            whole = fresh(kind, f"{kind}-whole")
-            began = time.perf_counter()
-            finish(kind, whole)
-            seconds = time.perf_counter() - began
-            right = contents(whole)
-            halves, epochs_kept = 0, []
-            for i in range(times):
-                root = fresh(kind, f"{kind}-killed-{i}")
-                kill(kind, root, rng.uniform(0, seconds), group=i % 2)  # or its children live on
-                halves += bool(leftovers(root))
-                for name, content in contents(root).items():
-                    assert content == right[name], (kind, name)
-                if kind == "train":
-                    kept = history(root) if (root / "history.csv").exists() else np.empty((0, 4))
-                    assert np.allclose(kept, history(whole)[: len(kept)], rtol=1e-4, atol=0)
-                    epochs_kept.append(len(kept))
-                finish(kind, root)
-                assert contents(root) == right, kind
-                for _ in range(100):  # a killed one's children may be at work still
-                    if leftovers(root):
-                        time.sleep(0.1)
-                assert not leftovers(root), leftovers(root)
-                if kind == "train":
-                    assert np.allclose(history(root), history(whole), rtol=1e-4, atol=0)
-            note = f", finished epochs kept {sorted(epochs_kept)}" if epochs_kept else ""
-            click.echo(
-                f"{kind}: {times} kills within {seconds:.1f} s, "
-                f"{halves} left a half file beside its name{note}; every next start succeeded"
-            )
+        write_demo(source, train_per_class=per_class)
+        made = commands(source, *serve(source, place / "gzip.zip"), epochs)
+        for kind in kinds or KINDS.choices:
+            click.echo(try_kind(kind, made[kind], source, place, times))
 
 
 if __name__ == "__main__":

@@ -46,26 +46,31 @@ def photograph(character, rng):
     return np.uint8(255 * seen.clip(0, 1)[..., None] * rng.uniform(0.85, 1, 3))
 
 
-@click.command()
-@click.option("--run-dir", default="runs/default", show_default=True)
+SETTINGS = {"show_default": True, "help_option_names": ["-h", "--help"]}
+
+
+@click.command(context_settings=SETTINGS)
+@click.option("--run-dir", default="runs/default", help="The run whose model is measured.")
 @click.option("--data-root", help="The data's folder, if moved.")
-@click.option("--rounds", default=3, show_default=True)
-def main(run_dir, data_root, rounds):
+@click.option("--rounds", type=click.IntRange(1), default=3, help="Each with a seed of its own.")
+@click.option("--pictures", type=click.IntRange(1), default=100, help="Drawn in a round.")
+def main(run_dir, data_root, rounds, pictures):
+    """Print for each round how many pictures are found again."""
     autoencoder, (_, _, x, _, _) = open_run(Path(run_dir), data_root)
     for seed in range(rounds):
         rng = np.random.default_rng(seed)
-        chosen = rng.permutation(len(x))[:1100]
+        chosen = rng.permutation(len(x))[: pictures + 1000]
         codes = encode(autoencoder, x[chosen])
         read = []
         with tempfile.TemporaryDirectory() as folder:
-            for i, character in enumerate(x[chosen[:100]]):
+            for i, character in enumerate(x[chosen[:pictures]]):
                 path = Path(folder) / f"{i}.{('png', 'jpg')[i % 2]}"
                 Image.fromarray(photograph(character, rng)).save(path)
                 read.append(read_character(path))
         found = encode(autoencoder, np.stack(read))
-        own = np.linalg.norm(found - codes[:100], axis=1)
-        others = np.linalg.norm(found[:, None] - codes[100:], axis=2).min(axis=1)
-        click.echo(f"seed {seed}: {(own < others).sum()} of 100 nearer to their own")
+        own = np.linalg.norm(found - codes[:pictures], axis=1)
+        others = np.linalg.norm(found[:, None] - codes[pictures:], axis=2).min(axis=1)
+        click.echo(f"seed {seed}: {(own < others).sum()} of {pictures} nearer to their own")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The benchmarks run, on a handful of images; what they print there means nothing."""
 
+import re
 import subprocess
 import sys
 
@@ -53,3 +54,15 @@ def test_cost(characters):
     output = benchmark("cost.py", "--data-root", characters, "--epochs", 2, "--steps", 2)
     assert {"optimizer", "convolutions", "transposed convolutions"} < set(cells(output))
     assert "2,820" in cells(output)
+
+
+def test_own_pictures(trained):
+    output = benchmark("own_pictures.py", "--run-dir", trained[0], "--rounds", 1, "--pictures", 20)
+    assert int(re.fullmatch(r"seed 0: (\d+) of 20 nearer to their own\n", output)[1]) >= 5
+
+
+def test_kill():
+    words = ["--per-class", 20, "--times", 1, "--epochs", 1]
+    lines = benchmark("kill.py", *words).splitlines()
+    assert [line.split(":")[0] for line in lines] == ["convert", "download", "prepare", "train"]
+    assert all(line.endswith("every next start succeeded") for line in lines)

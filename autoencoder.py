@@ -34,7 +34,7 @@ EPOCHS = 20
 BATCH_SIZE = 128
 LEARNING_RATE = 0.005  # at first; it falls along a cosine, to 0 on the last step
 MOMENTUM = 0.9  # of batch norm's running means: short runs on few images need a quick one
-WEIGHT_DECAY = 0.05  # against overfitting, which long runs tend to and short ones have no time for
+WEIGHT_DECAY = 0.05  # in a run of EPOCHS, against overfitting; longer ones take more
 PREDICT_BATCH = 500  # images at a time where nothing is learned
 
 DEFAULT_RUN = Path("runs/default")
@@ -156,6 +156,11 @@ def fused(adam):
     return adam
 
 
+def weight_decay(epochs):
+    """AdamW's weight decay (Loshchilov, Hutter 2019): the more often an image is seen, the more."""
+    return WEIGHT_DECAY * math.sqrt(epochs / EPOCHS)
+
+
 def new_model(config, steps):
     """A fresh autoencoder and its optimizer, whose rate falls from its peak to 0 on the last step."""
     keras = import_keras()
@@ -164,7 +169,7 @@ def new_model(config, steps):
     rate = keras.optimizers.schedules.CosineDecay(
         config["learning_rate"], decay_steps=config["epochs"] * steps
     )
-    autoencoder.compile(optimizer=keras.optimizers.AdamW(rate, WEIGHT_DECAY))
+    autoencoder.compile(optimizer=keras.optimizers.AdamW(rate, weight_decay(config["epochs"])))
     return autoencoder
 
 

@@ -151,7 +151,7 @@ class Twin:
         self.optimizer = torch.optim.NAdam(
             self.network.parameters(),
             peak,
-            weight_decay=autoencoder.WEIGHT_DECAY,
+            weight_decay=autoencoder.weight_decay(config["epochs"]),
             decoupled_weight_decay=True,
         )
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, total)

@@ -71,6 +71,15 @@ def test_fused_is_adam_with_nesterov_momentum():
     assert np.allclose(variable.numpy(), w, rtol=1e-4)
 
 
+def test_longer_runs_decay_their_weights_more():
+    config = {"seed": 0, "learning_rate": 0.005}
+    short, long = (
+        autoencoder.new_model(config | {"epochs": epochs}, steps=10).optimizer.weight_decay
+        for epochs in (5, 20)
+    )
+    assert 0 < short < long
+
+
 # ---- train
 
 

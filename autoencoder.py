@@ -34,7 +34,7 @@ EPOCHS = 20
 BATCH_SIZE = 128
 LEARNING_RATE = 0.005  # at first; it falls along a cosine, to 0 on the last step
 MOMENTUM = 0.9  # of batch norm's running means: short runs on few images need a quick one
-WEIGHT_DECAY = 0.05  # in a run of EPOCHS, against overfitting; longer ones take more
+WEIGHT_DECAY = 0.05  # in a run of up to EPOCHS, against overfitting; longer ones take more
 PREDICT_BATCH = 500  # images at a time where nothing is learned
 
 DEFAULT_RUN = Path("runs/default")
@@ -157,8 +157,8 @@ def fused(adam):
 
 
 def weight_decay(epochs):
-    """AdamW's weight decay (Loshchilov, Hutter 2019): the more often an image is seen, the more."""
-    return WEIGHT_DECAY * math.sqrt(epochs / EPOCHS)
+    """AdamW's weight decay (Loshchilov, Hutter 2019): more where images are seen more often."""
+    return WEIGHT_DECAY * max(1, math.sqrt(epochs / EPOCHS))
 
 
 def new_model(config, steps):

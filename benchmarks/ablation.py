@@ -82,7 +82,9 @@ def warmed_up(peak, total, epoch):
 
 
 def nadam(adamw):
-    return keras.optimizers.Nadam.from_config(adamw.get_config() | {"name": "nadam"})
+    config = adamw.get_config() | {"name": "nadam"}
+    del config["amsgrad"]
+    return keras.optimizers.Nadam.from_config(config)
 
 
 VARIANTS = {  # name -> what is different, by the names in trained()

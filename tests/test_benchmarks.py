@@ -44,6 +44,7 @@ def test_compare(characters, tmp_path):
 
 def test_ablation(characters):
     changes = ["as it is", "no batch norm", "upsampling for transposed convolutions"]
+    changes += ["rate warmed up for an epoch", "no weight decay", "Keras's Nadam"]
     only = [word for change in changes for word in ("--only", change)]
     output = benchmark("ablation.py", "--data-root", characters, "--epochs", 1, *only)
     assert cells(output) == changes

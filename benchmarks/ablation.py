@@ -18,8 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import autoencoder
 from autoencoder import batches, cross_entropy, import_keras, reconstruct
+from dataset import SETTINGS
 
-CONSTANTS = ("FILTERS", "WIDTH", "WEIGHT_DECAY")
+PATCHED = ("FILTERS", "WIDTH", "WEIGHT_DECAY", "weight_decay")  # names in autoencoder.py
 keras = import_keras()
 layers = keras.layers
 
@@ -107,6 +108,7 @@ VARIANTS = {  # name -> what is different, by the names in trained()
     "rate warmed up for an epoch": {"rate": warmed_up},
     "no weight decay": {"WEIGHT_DECAY": 0},
     "four times the weight decay": {"WEIGHT_DECAY": 4 * autoencoder.WEIGHT_DECAY},
+    "weight decay of 20 epochs": {"weight_decay": lambda epochs: autoencoder.WEIGHT_DECAY},
     "Keras's AdamW, without Nesterov": {"optimizer": lambda adamw: adamw},
     "Keras's Nadam": {"optimizer": nadam},
 }
@@ -115,14 +117,14 @@ VARIANTS = {  # name -> what is different, by the names in trained()
 def trained(x, options, change):
     """Seconds of a variant's training, and its autoencoder.
 
-    change: constants of autoencoder.py and options of train by their names; `layer`, a change of
+    change: names of autoencoder.py and options of train by their names; `layer`, a change of
     each layer; `rate`, of the peak, the steps in all and the steps an epoch; `optimizer`, what is
     made of the AdamW that autoencoder.py would have made `fused`.
     """
     config = {name: change.get(name, option) for name, option in options.items()}
     steps = len(x) // config["batch_size"]
-    constants = {name: change.get(name, getattr(autoencoder, name)) for name in CONSTANTS}
-    with mock.patch.multiple(autoencoder, **constants):
+    patches = {name: change.get(name, getattr(autoencoder, name)) for name in PATCHED}
+    with mock.patch.multiple(autoencoder, **patches):
         model = autoencoder.new_model(config, steps)
     optimizer = model.optimizer
     if "rate" in change:
@@ -141,9 +143,6 @@ def trained(x, options, change):
         verbose=0,
     )
     return time.perf_counter() - start, model
-
-
-SETTINGS = {"show_default": True, "help_option_names": ["-h", "--help"]}
 
 
 @click.command(context_settings=SETTINGS)

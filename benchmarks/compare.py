@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import autoencoder
 from autoencoder import batches, cross_entropy, import_keras, reconstruct
-from dataset import replacing
+from dataset import SETTINGS, replacing
 
 LIKE_2017 = 0.042  # an excess that the design of 2017 needs epochs for
 FIRST, GROWTH = 1.0, 1.25  # a curve's points: seconds to the first, and from each to the next
@@ -235,9 +235,6 @@ def draw(path, curves, pca):
     ax.legend(frameon=False)
     with replacing(path) as unfinished:
         figure.savefig(unfinished, format="png")
-
-
-SETTINGS = {"show_default": True, "help_option_names": ["-h", "--help"]}
 
 
 @click.command(context_settings=SETTINGS)

@@ -25,7 +25,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
 import autoencoder
-from dataset import load_emnist
+from dataset import SETTINGS, load_emnist
 
 KINDS = {  # the first that an operation's name matches
     "optimizer": r"(?i)adam",
@@ -127,9 +127,6 @@ def train(arrays, share, epochs, folder):
         seconds = [float(row["seconds"]) for row in csv.DictReader(file)][1:]  # the first starts up
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return n, min(seconds) / n, peak
-
-
-SETTINGS = {"show_default": True, "help_option_names": ["-h", "--help"]}
 
 
 @click.command(context_settings=SETTINGS)

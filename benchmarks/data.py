@@ -23,8 +23,6 @@ sys.path.insert(0, str(PROJECT))
 
 import dataset
 
-SETTINGS = {"show_default": True, "help_option_names": ["-h", "--help"]}
-
 
 def from_ubyte(path):
     """Images (N, 28, 28) straight from an idx file, plain or .gz: upright, float32 in [0, 1]."""
@@ -33,7 +31,7 @@ def from_ubyte(path):
     return np.divide(x, np.float32(255), dtype=np.float32, order="C")
 
 
-@click.command(context_settings=SETTINGS)
+@click.command(context_settings=dataset.SETTINGS)
 @click.option("--data-root", envvar="DATA_ROOT", default="data", help="The folder of the files.")
 @click.option("--split", type=click.Choice(list(dataset.CLASSES)), default="balanced")
 @click.option("--rounds", type=click.IntRange(1), default=3, help="Of all steps in turn.")

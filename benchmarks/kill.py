@@ -32,7 +32,7 @@ import numpy as np
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from dataset import write_demo
+from dataset import SETTINGS, write_demo
 
 PYTHON = [sys.executable, "-W", "ignore"]
 FETCH = """
@@ -104,10 +104,10 @@ def commands(source, url, checksums, epochs):
 
 def fresh(root, kind, source):
     """The folder root, with what a command of this kind finds there at first."""
-    root.mkdir()
     if kind in ("convert", "prepare"):
-        for path in source.iterdir():
-            shutil.copy2(path, root)
+        made = shutil.ignore_patterns("*-txt", "*.npz")  # by a training from source
+        return shutil.copytree(source, root, ignore=made)
+    root.mkdir()
     return root
 
 
@@ -197,7 +197,6 @@ def try_kind(kind, command, source, place, times):
 
 
 KINDS = click.Choice(["convert", "download", "prepare", "train"])
-SETTINGS = {"show_default": True, "help_option_names": ["-h", "--help"]}
 
 
 @click.command(context_settings=SETTINGS)

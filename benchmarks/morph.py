@@ -22,7 +22,7 @@ from scipy.special import logsumexp
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from autoencoder import decode, encode, import_keras, linear_path, load_model, random_pairs
-from dataset import load_emnist
+from dataset import SETTINGS, load_emnist
 from geodesic import build_index, geodesic, length_and_smoothness
 
 REAL_PASS = 0.95  # the share of softened test images that pass
@@ -115,9 +115,6 @@ def table(morphs, judge):
             f"| {np.median(length):.2f} | {smoothness.mean():.3f} |"
         )
     return "\n".join(lines)
-
-
-SETTINGS = {"show_default": True, "help_option_names": ["-h", "--help"]}
 
 
 @click.command(context_settings=SETTINGS)

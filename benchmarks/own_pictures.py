@@ -19,6 +19,7 @@ from scipy import ndimage
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from autoencoder import encode, open_run
+from dataset import SETTINGS
 from pictures import read_character
 
 
@@ -44,9 +45,6 @@ def photograph(character, rng):
     noise = rng.normal(0, rng.uniform(0.01, 0.05), ink.shape)
     seen = light * (paper + ink * (pen - paper)) + grain + noise
     return np.uint8(255 * seen.clip(0, 1)[..., None] * rng.uniform(0.85, 1, 3))
-
-
-SETTINGS = {"show_default": True, "help_option_names": ["-h", "--help"]}
 
 
 @click.command(context_settings=SETTINGS)

@@ -24,7 +24,7 @@ import click
 import numpy as np
 
 import dataset
-import pictures
+from support import pictures
 from dataset import IMAGE_SIZE, notice, replacing
 
 CODE_SIZE = 32  # numbers in a code
@@ -281,7 +281,7 @@ def linear_path(a, b, steps):
 
 def geodesic_paths(index, straight, autoencoder):
     """The geodesics, (rows, steps, 32), between the ends of straight paths of the same shape."""
-    from geodesic import geodesic
+    from support.geodesic import geodesic
 
     paths, unjoined = geodesic(
         index,
@@ -449,7 +449,7 @@ def open_run(run, data_root):
 
 def open_index(run, autoencoder, *x):
     """The graph of the codes of the images x: the run's own, or built anew and kept there."""
-    from geodesic import build_index, load_index
+    from support.geodesic import build_index, load_index
 
     digest = hashlib.sha256((run / "model.keras").read_bytes())
     for images in x:
@@ -597,7 +597,7 @@ def test(run_dir, data_root):
 
 def print_scores(kind, called, frames, straight_frames):
     """Length and smoothness of each row and in all, for the path and for the straight line."""
-    from geodesic import length_and_smoothness
+    from support.geodesic import length_and_smoothness
 
     figures = [*length_and_smoothness(frames), *length_and_smoothness(straight_frames)]
     line = "{:8}" + "{:<8.2f}{:<12.3f}" * 2

@@ -129,7 +129,7 @@ def find_data(data="auto", split="balanced", data_root=None, urls=URLS):
         tried = ""
         try:
             if urls:
-                from download import download
+                from support.download import download
 
                 download(split, root, urls, pauses=() if data == "auto" else PAUSES)
                 return "emnist", root
@@ -149,7 +149,7 @@ def write_demo(folder, **sizes):
 
     sizes: train_per_class and test_per_class, as draw_demo_set takes them.
     """
-    from demo import draw_demo_set
+    from support.demo import draw_demo_set
 
     notice(f"drawing the demo set in {folder}")
     mapping = "".join(f"{label} {ord(name)}\n" for label, name in CLASSES["balanced"].items())
@@ -448,7 +448,7 @@ def cli():
 @click.option("--url", "urls", multiple=True, default=URLS, help="Where NIST's zip is.")
 def download_command(split, data_root, urls):
     """Fetch a split's files from NIST, and check them."""
-    from download import download
+    from support.download import download
 
     for path in download(split, data_root, urls) or ["all there already"]:
         click.echo(path)
@@ -474,7 +474,7 @@ def prepare(split, data_root):
 @click.option("--out", type=click.Path(dir_okay=False), help="[default: preview-SPLIT.png]")
 def preview(split, data_root, out):
     """Draw the first ten training images of each class."""
-    from pictures import draw_strips
+    from support.pictures import draw_strips
 
     (x, y), _ = load_emnist(split, data_root)
     names = class_names(split, data_root)

@@ -37,7 +37,7 @@ from dataset import SETTINGS, write_demo
 PYTHON = [sys.executable, "-W", "ignore"]
 FETCH = """
 import json, sys; sys.path.insert(0, {project!r})
-from download import download
+from support.download import download
 download("balanced", {root!r}, [{url!r}], json.loads({checksums!r}), (), (5, 5))
 """
 

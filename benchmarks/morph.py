@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from autoencoder import decode, encode, import_keras, linear_path, load_model, random_pairs
 from dataset import SETTINGS, load_emnist
-from geodesic import build_index, geodesic, length_and_smoothness
+from support.geodesic import build_index, geodesic, length_and_smoothness
 
 REAL_PASS = 0.95  # the share of softened test images that pass
 BLURS = (0.0, 0.35, 0.5, 0.65, 0.8, 1.0)  # widths of the blur, in pixels

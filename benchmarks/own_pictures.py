@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from autoencoder import encode, open_run
 from dataset import SETTINGS
-from pictures import read_character
+from support.pictures import read_character
 
 
 def photograph(character, rng):

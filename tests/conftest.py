@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 import autoencoder
 import dataset
-from demo import draw_demo_set
+from support.demo import draw_demo_set
 
 PROJECT = Path(__file__).parent.parent
 os.environ["https_proxy"] = "http://127.0.0.1:9"  # where nobody listens: no test gets to NIST

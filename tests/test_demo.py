@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import demo
-from demo import IMAGE_SIZE, STROKES, draw_character, draw_demo_set, draw_way, read_strokes
+from support import demo
+from support.demo import IMAGE_SIZE, STROKES, draw_character, draw_demo_set, draw_way, read_strokes
 
 BALANCED = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"
 
@@ -116,5 +116,5 @@ def test_a_stroke_goes_through_its_points():
 
 
 def test_needs_no_keras():
-    code = "import demo, sys; assert not {'keras', 'tensorflow', 'scipy'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(demo.__file__).parent)
+    code = "import support.demo, sys; assert not {'keras', 'tensorflow', 'scipy'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(demo.__file__).parent.parent)

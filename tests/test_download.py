@@ -16,8 +16,8 @@ from conftest import idx, random_set
 
 import dataset
 from dataset import find_data, load_emnist
-from download import CHECKSUMS as NIST_CHECKSUMS
-from download import download
+from support.download import CHECKSUMS as NIST_CHECKSUMS
+from support.download import download
 
 PAGE = b"<!DOCTYPE html><html>moved</html>"
 NAMES = [

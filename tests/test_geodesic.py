@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_moons
 
-from geodesic import build_index, geodesic, load_index
+from support.geodesic import build_index, geodesic, load_index
 
 
 def ring(count=2000, size=32, noise=0.02, seed=0):

@@ -7,7 +7,7 @@ import re
 import numpy as np
 from PIL import Image
 
-import pictures
+from support import pictures
 
 
 def rows(n, steps):

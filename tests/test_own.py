@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from demo import draw_demo_set
-from pictures import read_character
+from support.demo import draw_demo_set
+from support.pictures import read_character
 
 CHARACTERS = draw_demo_set(4, 1)[0][0] / np.float32(255)  # four of each class
 

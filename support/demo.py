@@ -1,6 +1,6 @@
 """A made-up stand-in for EMNIST Balanced: handwriting that needs no data and no network.
 
-    from demo import draw_demo_set
+    from support.demo import draw_demo_set
     (x_train, y_train), (x_test, y_test) = draw_demo_set()
 
 Each of the 47 characters is a few pen strokes, in the ways people write it (STROKES). Every image

@@ -1,0 +1,1 @@
+"""What dataset.py and autoencoder.py lean on; nothing here imports them."""

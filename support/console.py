@@ -1,0 +1,70 @@
+"""What the commands say, how they fail, and Keras without TensorFlow's chatter."""
+
+import contextlib
+import functools
+import os
+import signal
+import sys
+
+import click
+
+CONTEXT_SETTINGS = {"show_default": True, "help_option_names": ["-h", "--help"]}
+
+
+class InputError(ValueError):
+    """Something that was given is bad: a file, a text, an option. The message says what to do."""
+
+
+def notice(message):
+    """Progress and notices go to stderr, so that stdout holds results alone."""
+    click.echo(message, err=True)
+
+
+class Commands(click.Group):
+    """A group whose commands fail in one line: exit 1 for bad input, 130 after Ctrl-C.
+
+    Any other exception is a bug and keeps its traceback.
+    """
+
+    def main(self, *args, **kwargs):
+        if sys.stderr is None:  # closed by the caller; the next file opened must not take its place
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+            sys.stderr = open(2, "w")  # noqa: SIM115
+        with contextlib.suppress(ValueError):  # not the main thread
+            for number in (signal.SIGTERM, signal.SIGHUP):  # clean up, as after an exception
+                signal.signal(number, lambda number, frame: sys.exit(128 + number))
+        return super().main(*args, **kwargs)
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # as by `| head`: click ends quietly
+            raise
+        except (InputError, OSError) as error:
+            raise click.ClickException(" ".join(str(error).splitlines())) from error
+        except KeyboardInterrupt:
+            notice("Interrupted.")
+            sys.exit(130)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            error.add_note("This is a bug. Please report it, with all the lines above.")
+            raise
+
+
+@functools.cache
+def import_keras():
+    """Keras, imported when it is needed, and without what TensorFlow writes to stderr meanwhile."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever ~/.keras/keras.json prefers
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # does not silence the messages on import
+    stderr = os.dup(2)
+    try:
+        with open(os.devnull, "w") as null:
+            os.dup2(null.fileno(), 2)
+        import keras
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
+    return keras

@@ -1,0 +1,120 @@
+"""Files that are whole or not there, folders that one process works in, and what is out of date."""
+
+import contextlib
+import fcntl
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from support.console import InputError, notice
+
+UNFINISHED = ".emnist-autoencoder."  # begins the names that unfinished files have, and no others
+
+
+@contextlib.contextmanager
+def temporary(path):
+    """Yields a path beside `path` to write to; the file there is removed at the end."""
+    unfinished = path.with_name(f"{UNFINISHED}{os.getpid()}.{path.name}")
+    try:
+        yield unfinished
+    except OSError as error:
+        if error.errno and not error.filename:  # a full disk does not say where
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Yields a temporary path that is renamed to `path` on success.
+
+    If the block fails, `path` stays as it was and nothing half-written is left. A link at `path`
+    is followed.
+    """
+    path = Path(os.path.realpath(path))
+    with temporary(path) as unfinished:
+        yield unfinished
+        os.replace(unfinished, path)
+
+
+@contextlib.contextmanager
+def locked(folder, wait=True):
+    """Makes a folder and keeps other processes of this program out of it.
+
+    If another process holds the lock, this one waits, or gets an OSError where `wait` is false. The
+    lock ends with its process. Unfinished files of processes that were killed are removed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not wait:
+                raise OSError(f"another process is at work in {folder}; wait for it") from None
+            notice(f"another process is at work in {folder}; waiting for it")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        for path in folder.glob(f"{UNFINISHED}*.*"):
+            process = path.name.removeprefix(UNFINISHED).partition(".")[0]
+            if process.isdecimal() and not _is_running(int(process)):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+        yield
+    finally:
+        os.close(handle)
+
+
+def _is_running(process):
+    try:
+        os.kill(process, 0)
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()  # Z: killed
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # another user's, or a system without /proc
+        return True
+
+
+# ---- what is out of date
+
+
+def take_note(*paths):
+    """The size and time of each file that exists: {name: [bytes, nanoseconds]}.
+
+    Taken before the files are read, and kept in what is made from them.
+    """
+    stats = {path.name: path.stat() for path in paths if path.exists()}
+    return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in stats.items()}
+
+
+def is_stale(note, *paths):
+    """Whether any of the files that exist differs from the note of them."""
+    return any(note.get(name) != entry for name, entry in take_note(*paths).items())
+
+
+def save_npz(path, arrays, note):
+    """Writes arrays by name, and a note of the files they were made from."""
+    with replacing(path) as unfinished, open(unfinished, "wb") as file:
+        np.savez(file, note=json.dumps(note), **arrays)
+
+
+def read_npz(path):
+    """The arrays by name that save_npz wrote, and their note; {} where there is no note.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        InputError: the file is damaged, or not an npz of plain arrays.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        note = json.loads(str(arrays.pop("note", "{}")))
+        if not isinstance(note, dict):
+            raise TypeError("its note is not a table")
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # numpy and zipfile raise whatever the damage leads to
+        raise InputError(f"{path}: damaged ({error or type(error).__name__})") from error
+    return arrays, note

@@ -113,7 +113,7 @@ def read_npz(path):
         note = json.loads(str(arrays.pop("note", "{}")))
         if not isinstance(note, dict):
             raise TypeError("its note is not a table")
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
     except Exception as error:  # numpy and zipfile raise whatever the damage leads to
         raise InputError(f"{path}: damaged ({error or type(error).__name__})") from error

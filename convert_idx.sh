@@ -4,7 +4,8 @@
 #   ./convert_idx.sh [--force] [DATA_ROOT] [SPLIT]
 #
 # DATA_ROOT is $DATA_ROOT or "data" unless given; SPLIT is balanced (default), byclass, bymerge, letters, digits or mnist.
-# Text at least as new as its ubyte file is left alone; --force makes it anew.
+# emnist-SPLIT-train-images-idx3-ubyte becomes emnist-SPLIT-train-images-idx3-txt, and has its time: text of another time
+# is out of date and converted again, --force converts all. Without its ubyte file a text is left alone.
 # Exit status: 0 all there, 1 a file is bad or missing (the others are converted all the same), 2 wrong usage.
 set -euo pipefail
 export LC_ALL=C
@@ -53,34 +54,37 @@ check() {
   ((size == expected)) || fail "$file: $((size)) bytes, expected $expected for $count $kind; get the file again"
 }
 
-# convert STEM MAGIC: writes STEM-txt from STEM or STEM.gz.
+# convert STEM MAGIC: writes STEM-txt from STEM-ubyte or STEM-ubyte.gz.
 convert() {
-  local stem=$1 magic=$2 file=$1 skip=8 columns=-
-  [ -e "$file" ] || file="$stem.gz"
+  local file=$1-ubyte text=$1-txt magic=$2 skip=8 columns=-
+  [ -e "$file" ] || file="$1-ubyte.gz"
   if [ ! -e "$file" ]; then
-    [ ! -e "$stem-txt" ] || return 0 # the ubyte file may go once there is text
-    fail "$stem: no such file, nor $stem.gz; expected one of NIST's idx files there"
+    [ ! -e "$text" ] || return 0
+    fail "$1-ubyte: no such file, nor $1-ubyte.gz; expected one of NIST's idx files there"
   fi
-  if [ -e "$stem-txt" ] && [ ! "$stem-txt" -ot "$file" ] && ! $force; then return 0; fi
+  if [ -e "$text" ] && [ ! "$text" -ot "$file" ] && [ ! "$text" -nt "$file" ] && ! $force; then return 0; fi
 
+  unfinished="$(dirname "$text")/$prefix$$.$(basename "$text")"
+  trap 'rm -f "$unfinished" "$unfinished.time"' EXIT
+  touch -r "$file" "$unfinished.time" || fail "$text: could not be written; check the folder's permissions"
   check "$file" "$magic"
   if ((magic == 2051)); then skip=16 columns=$(printf -- '- %.0s' {1..784}); fi
-  unfinished="$stem-txt.part.$$"
-  trap 'rm -f "$unfinished"' EXIT
   # od's -w (numbers a line) is GNU's alone, so the numbers go one to a line, and paste gathers them.
   # shellcheck disable=SC2086  # a dash, a column
   {
     contents "$file" | od -An -v -tu1 -j "$skip" | tr -s ' ' '\n' | sed '1{/^$/d;}' | paste -d ' ' $columns >"$unfinished"
   } 2>/dev/null ||
-    fail "$stem-txt: could not be written; is there room on the disk?"
-  mv -f "$unfinished" "$stem-txt" || fail "$stem-txt: could not be put in place; check the folder's permissions"
+    fail "$text: could not be written; is there room on the disk?"
+  touch -r "$unfinished.time" "$unfinished"
+  mv -f "$unfinished" "$text" || fail "$text: could not be put in place; check the folder's permissions"
 }
 
-force=false words=()
+force=false words=() options=true
 for word; do
   case $word in
+    --) options=false ;;
     --force) force=true ;;
-    -*) usage "unknown option $word" ;;
+    -*) if $options; then usage "unknown option $word"; else words+=("$word"); fi ;;
     *) words+=("$word") ;;
   esac
 done
@@ -90,20 +94,30 @@ case $split in
   balanced | byclass | bymerge | letters | digits | mnist) ;;
   *) usage "unknown split $split (balanced, byclass, bymerge, letters, digits or mnist)" ;;
 esac
+case $data_root in -*) data_root=./$data_root ;; esac
 
-for unfinished in "$data_root/emnist-$split"-*-txt.part.*; do # a killed conversion's
-  process=${unfinished##*.}
+prefix=.emnist-autoencoder. # begins the names of unfinished files, then the number of the process
+for unfinished in "$data_root/$prefix"*"emnist-$split"-*-txt*; do
+  process=${unfinished#"$data_root/$prefix"} process=${process%%.*}
   if ! kill -0 "$process" 2>/dev/null || grep -q "^State:.*Z" "/proc/$process/status" 2>/dev/null; then rm -f "$unfinished"; fi
 done
 
+set -m # each job has a process group, so that it ends with its pipeline
 jobs=()
 for part in train test; do
-  convert "$data_root/emnist-$split-$part-images-idx3-ubyte" 2051 &
+  convert "$data_root/emnist-$split-$part-images-idx3" 2051 &
   jobs+=($!)
-  convert "$data_root/emnist-$split-$part-labels-idx1-ubyte" 2049 &
+  convert "$data_root/emnist-$split-$part-labels-idx1" 2049 &
   jobs+=($!)
 done
-trap 'kill "${jobs[@]}" 2>/dev/null; exit 130' INT TERM
+# shellcheck disable=SC2329  # called by the traps
+stop() {
+  for job in "${jobs[@]}"; do kill -- "-$job" 2>/dev/null || true; done
+  exit "$1"
+}
+trap 'stop 129' HUP
+trap 'stop 130' INT
+trap 'stop 143' TERM
 status=0
 for job in "${jobs[@]}"; do wait "$job" || status=1; done
 exit "$status"

@@ -1,38 +1,34 @@
 """EMNIST's handwritten characters as numpy arrays: upright, checked and cached.
 
     python dataset.py download    # NIST's files of one split, about 35 MB of a zip of 562
-    python dataset.py prepare     # that and everything up to the cache, DATA_ROOT/emnist-balanced.npz
+    python dataset.py prepare     # that, and all up to the cache DATA_ROOT/emnist-balanced.npz
     python dataset.py preview     # a picture: ten images of each class
     python dataset.py demo        # a small made-up set, for machines without EMNIST
 
     from dataset import load_emnist
     (x_train, y_train), (x_test, y_test) = load_emnist("balanced")
 
-NIST's binary files become text (convert_idx.sh), the text is parsed once into an npz, and from then
-on the npz is read: 112,800 images in well under a second.
+convert_idx.sh turns NIST's binary files into text, the text is parsed once into an npz, and from
+then on the npz is read: 112,800 images in well under a second.
 """
 
-import contextlib
-import errno
-import fcntl
 import os
 import string
-import struct
-import subprocess
-import sys
-import tempfile
-import warnings
-import zipfile
-import zlib
 from pathlib import Path
 
 import click
 import numpy as np
 
+from support.console import CONTEXT_SETTINGS, Commands, InputError, notice
+from support.download import RETRIES, DownloadError
+from support.download import download as fetch_members
+from support.files import is_stale, locked, read_npz, replacing, save_npz, take_note, writable
+from support.formats import convert, read_mapping, read_numbers, write_idx
+
 IMAGE_SIZE = 28  # pixels a side
 PIXELS = IMAGE_SIZE * IMAGE_SIZE
 PARTS = ("train", "test")
-KINDS = ("images-idx3", "labels-idx1")
+CONTENTS = ("images-idx3", "labels-idx1")
 
 _MERGED = string.digits + string.ascii_uppercase + "abdefghnqrt"  # c, i, j, ... join their capitals
 CLASSES = {  # split -> the character of each label, as in NIST's mapping files
@@ -44,14 +40,12 @@ CLASSES = {  # split -> the character of each label, as in NIST's mapping files
     "mnist": dict(enumerate(string.digits)),
 }
 
-# What np.load and reading from what it gives raise for a file that is damaged or no npz.
-BAD_NPZ = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError)
-
-URLS = (  # two zips of the same members, all six splits
+URLS = (  # two zips with the same members, all six splits
     "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip",
     "https://rds.westernsydney.edu.au/Institutes/MARCS/BENS/EMNIST/emnist-gzip.zip",
 )
-PAUSES = (1, 4, 15)  # seconds before each further try at an address
+MD5_FILE = Path(__file__).parent / "support/nist.md5"  # as md5sum has it
+MD5 = dict(line.split()[::-1] for line in MD5_FILE.read_text().splitlines())  # path in the zip: sum
 
 # ---- the loader
 
@@ -59,9 +53,9 @@ PAUSES = (1, 4, 15)  # seconds before each further try at an address
 def load_emnist(split="balanced", data_root=None, scale=True):
     """Loads a split of EMNIST (Cohen, Afshar, Tapson, van Schaik 2017, arXiv:1702.05373).
 
-    Reads DATA_ROOT/emnist-SPLIT.npz, which is made first, from the text or the ubyte files beside
-    it, where it is missing, unreadable or older than they are. Nothing is downloaded. Where
-    DATA_ROOT cannot be written to, all is made in a temporary folder and nothing is kept.
+    Reads DATA_ROOT/emnist-SPLIT.npz. If that cache is missing, damaged or out of date, it is made
+    first from the text or ubyte files beside it. Nothing is downloaded. If DATA_ROOT cannot be
+    written to, the files are converted in a temporary folder and nothing is saved.
 
     Args:
         split: "balanced", "byclass", "bymerge", "letters", "digits" or "mnist".
@@ -80,8 +74,7 @@ def load_emnist(split="balanced", data_root=None, scale=True):
     check_split(split)
     arrays = _read_cache(split, root)
     if arrays is None:
-        missing = _missing(split, root, cache_will_do=False)
-        if missing:
+        if missing := missing_files(split, root):
             raise FileNotFoundError(_help_missing(split, root, missing))
         with locked(root):
             arrays = _read_cache(split, root) or _make_cache(split, root)  # made while we waited?
@@ -94,54 +87,87 @@ def load_emnist(split="balanced", data_root=None, scale=True):
 def class_names(split="balanced", data_root=None):
     """The character of each label of a split: dict of int to str, in the order of the labels.
 
-    Read from DATA_ROOT/emnist-SPLIT-mapping.txt (its second column; the third that letters has, the
-    lower case that a class also stands for, is left out), else the split's standard classes.
+    Read from DATA_ROOT/emnist-SPLIT-mapping.txt, `LABEL ASCII` a line. (In letters a third column
+    has the lower case that the class also stands for; it is left out.) If there is no such file,
+    these are the split's standard classes.
 
     Raises:
         ValueError: the mapping file is bad; names it and the line.
     """
     check_split(split)
-    path = mapping_file(split, resolve_root(data_root))
-    return read_mapping(path, path) if path.exists() else dict(CLASSES[split])
+    path = resolve_root(data_root) / f"emnist-{split}-mapping.txt"
+    return read_mapping(path) if path.exists() else dict(CLASSES[split])
 
 
-def find_data(data="auto", split="balanced", data_root=None, urls=URLS):
-    """Decides which data there are to work with; downloads them, or draws the demo set.
+def find_data(data="auto", split="balanced", data_root=None):
+    """Decides which data there are to work with; downloads EMNIST, or draws the demo set.
 
     Args:
-        data: "emnist": the split's files, fetched where they are not there; "demo": the made-up
-            set; "auto": emnist, fetched at the first try, else demo.
-        split, data_root, urls: as for download; without urls nothing is fetched.
+        data: "emnist": the split's files, downloaded if they are not there; "demo": the made-up
+            set; "auto": emnist, downloaded at the first try, else demo.
+        split, data_root: as for load_emnist.
 
     Returns:
-        (found, folder): "emnist" or "demo", and the folder to pass to load_emnist as data_root.
+        "emnist" or "demo"; data_folder gives the folder of its files.
 
     Raises:
-        FileNotFoundError: the files are not there, cannot be fetched, and demo is no answer.
+        FileNotFoundError: the files are not there, cannot be downloaded, and demo was not allowed.
         ValueError: a file that is there is bad; names it.
     """
     root = resolve_root(data_root)
     check_split(split)
     if data != "demo":
-        missing = _missing(split, root)
-        if not missing:
-            return "emnist", root
-        tried = ""
+        if (root / f"emnist-{split}.npz").exists() or not (missing := missing_files(split, root)):
+            return "emnist"
         try:
-            if urls:
-                from support.download import download
-
-                download(split, root, urls, pauses=() if data == "auto" else PAUSES)
-                return "emnist", root
+            download(split, root, retries=0 if data == "auto" else RETRIES)
+            return "emnist"
         except OSError as error:
-            tried = f"; {error}"
-        if data == "emnist" or split != "balanced" or len(missing) < len(_texts(split, root)):
-            raise FileNotFoundError(_help_missing(split, root, missing) + tried)
-        notice(f"no EMNIST files in {root}: going on with the built-in demo set{tried}")
-    folder = root / "demo"
-    if _missing("balanced", folder):
-        write_demo(folder)
-    return "demo", folder
+            none_is_there = len(missing) == len(_files(split, root, "txt"))
+            if data == "emnist" or split != "balanced" or not none_is_there:
+                message = f"{_help_missing(split, root, missing)}; {error}"
+                raise FileNotFoundError(message) from error
+            reason = error.__cause__ or error
+            notice(f"no EMNIST files in {root}: using the built-in demo set ({reason})")
+    data_folder("demo", root)
+    return "demo"
+
+
+def download(split="balanced", data_root=None, urls=URLS, retries=RETRIES):
+    """Fetches those of a split's files that are not in DATA_ROOT, out of NIST's zip of all splits.
+
+    urls are the addresses of the zip, tried in this order, with so many retries at each. A gzip.zip
+    in DATA_ROOT is used before any address.
+
+    Returns:
+        The paths of the files that were not there before.
+
+    Raises:
+        OSError: they cannot be fetched or written; says why for each address, and what to do.
+        ValueError: a file that is there is damaged or not NIST's; names it.
+    """
+    root = resolve_root(data_root)
+    check_split(split)
+    with locked(root):
+        paths = [f"gzip/{file.name}" for file in ubyte_files(split, root)]
+        members = {path: MD5[path] for path in paths if path in MD5}  # without what is unpacked
+        try:
+            return fetch_members(root, members, urls, root / "gzip.zip", retries)
+        except DownloadError as error:
+            raise OSError(
+                f"cannot download {split} ({error}): try again later, or put gzip.zip, got "
+                f"elsewhere, into {root}, or use: python autoencoder.py train --data demo"
+            ) from error
+
+
+def data_folder(data, data_root=None):
+    """The folder of the files of "emnist" or "demo", for load_emnist; draws a missing demo set."""
+    root = resolve_root(data_root)
+    if data == "emnist":
+        return root
+    if missing_files("balanced", root / "demo"):
+        write_demo(root / "demo")
+    return root / "demo"
 
 
 def write_demo(folder, **sizes):
@@ -154,112 +180,38 @@ def write_demo(folder, **sizes):
     notice(f"drawing the demo set in {folder}")
     mapping = "".join(f"{label} {ord(name)}\n" for label, name in CLASSES["balanced"].items())
     with locked(folder):
-        with replacing(mapping_file("balanced", folder)) as unfinished:
+        with replacing(folder / "emnist-balanced-mapping.txt") as unfinished:
             unfinished.write_text(mapping)
-        for part, (x, y) in zip(PARTS, draw_demo_set(**sizes)):
-            images, labels = (folder / f"emnist-balanced-{part}-{kind}-ubyte" for kind in KINDS)
-            _write_idx(images, x.transpose(0, 2, 1))  # NIST's files hold each image transposed
-            _write_idx(labels, y)
+        for part, (x, y) in zip(PARTS, draw_demo_set(**sizes), strict=True):
+            images, labels = (folder / f"emnist-balanced-{part}-{c}-ubyte" for c in CONTENTS)
+            write_idx(images, x.transpose(0, 2, 1))  # NIST's files hold each image transposed
+            write_idx(labels, y)
 
 
 # ---- from ubyte files to arrays
 
 
-def _make_cache(split, root):
-    """The four arrays of a split, and its cache where DATA_ROOT can be written to."""
-    names = [*ubyte_files(split, root), *_texts(split, root), mapping_file(split, root)]
-    try:
-        tempfile.TemporaryFile(dir=root).close()
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise
-        notice(f"{root} is read-only: converting {split} in a temporary folder, to be kept nowhere")
-        with tempfile.TemporaryDirectory(prefix="emnist-") as place:
-            for path in filter(Path.exists, names):
-                (Path(place) / path.name).symlink_to(path.resolve())
-            try:
-                return _parse(split, Path(place))
-            except ValueError as error:
-                raise ValueError(str(error).replace(place, str(root))) from error
-    notice(f"converting and caching {split} in {root}, once")
-    arrays = _parse(split, root)
-    with replacing(root / f"emnist-{split}.npz") as unfinished, open(unfinished, "wb") as file:
-        np.savez(file, **arrays)
-    return arrays
-
-
-def _parse(split, root):
-    """The four arrays of a split, from its text, which convert_idx.sh makes first where need be."""
-    script = Path(__file__).with_name("convert_idx.sh")
-    command = ["bash", str(script), str(root), split]
-    done = subprocess.run(
-        command, check=False, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    if done.returncode:
-        raise ValueError("; ".join(done.stderr.splitlines()) or f"{script} failed")
-
-    arrays = {}
-    names = class_names(split, root)
-    for part in PARTS:
-        images, labels = (root / f"emnist-{split}-{part}-{kind}-ubyte-txt" for kind in KINDS)
-        x, y = _read_text(images, PIXELS), _read_text(labels, 1)[:, 0]
-        if len(x) != len(y):
-            raise ValueError(f"{images} has {len(x)} lines, but {labels} has {len(y)}")
-        strange = ~np.isin(y, list(names))
-        if strange.any():
-            line = strange.argmax()
-            raise ValueError(f"{labels}, line {line + 1}: {y[line]} is not a label of {split}")
-        x = x.reshape(-1, IMAGE_SIZE, IMAGE_SIZE).transpose(0, 2, 1)  # the files' images lie
-        arrays[f"x_{part}"] = np.divide(x, np.float32(255), dtype=np.float32, order="C")
-        arrays[f"y_{part}"] = y.astype(np.int64)
-    return arrays
-
-
-def _read_text(path, columns):
-    """(lines, columns) uint8 from a text of numbers 0..255; ValueError names the first bad line."""
-    try:
-        with warnings.catch_warnings(action="ignore"):  # of an empty file; it is refused below
-            numbers = np.loadtxt(path, np.uint8, comments=None, ndmin=2, encoding="latin-1")
-    except ValueError:
-        numbers = np.empty((0, columns), np.uint8)
-    # loadtxt passes over blank lines, and its messages count lines now this way, now that.
-    if not len(numbers) or numbers.shape != (_count_lines(path), columns):
-        raise ValueError(f"{path}{_first_fault(path, columns)}; delete it and it is made anew")
-    return numbers
-
-
-def _count_lines(path):
-    with open(path, "rb") as file:
-        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
-
-
-def _first_fault(path, columns):
-    longest = 8 * columns + 8  # bytes; a longer line is none of ours, and might not fit memory
-    with open(path, "rb") as file:
-        for number, line in enumerate(iter(lambda: file.readline(longest), b""), start=1):
-            fields = line.split()
-            if len(fields) != columns or not line.endswith(b"\n"):
-                return f", line {number}: expected {columns} numbers and the line's end"
-            for field in fields:
-                if not (field.isdigit() and len(field) < 4 and int(field) < 256):
-                    return f", line {number}: {field.decode('latin-1')[:20]!r} is not 0..255"
-    return f": expected lines of {columns} numbers 0..255"
-
-
 def _read_cache(split, root):
-    """The four arrays of a split's cache; None where there is none, or it is old or damaged."""
+    """The four arrays of a split's cache; None if it has to be made."""
     path = root / f"emnist-{split}.npz"
-    if not path.exists() or _is_older(path, _texts(split, root) + ubyte_files(split, root)):
-        return None
+    sources_there = not missing_files(split, root)
     try:
-        with np.load(path) as file:
-            arrays = {f"{a}_{part}": file[f"{a}_{part}"] for part in PARTS for a in "xy"}
-        if all(_is_set(arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in PARTS):
-            return arrays
-    except BAD_NPZ:
-        pass
-    notice(f"{path}: not a readable cache; making it anew")
-    return None
+        arrays, note = read_npz(path)
+        if not all(_is_set(arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in PARTS):
+            raise InputError(f"{path}: damaged (its arrays are not images and labels)")
+    except FileNotFoundError:
+        return None
+    except (InputError, KeyError) as error:
+        if not sources_there:
+            raise InputError(
+                f"{path} is damaged, and the files it was made from are gone: delete it and run "
+                f"python dataset.py download --split {split} --data-root {root}"
+            ) from error
+        notice(f"{path} is damaged: rebuilding it")
+        return None
+    if is_stale(note, take_note(*source_files(split, root))) and (note or sources_there):
+        return None
+    return arrays
 
 
 def _is_set(x, y):
@@ -267,32 +219,49 @@ def _is_set(x, y):
     return shapes_fit and x.dtype == np.float32 and y.dtype == np.int64
 
 
-def read_mapping(path, name):
-    """Reads a mapping file, called `name` in errors: dict of label to character."""
-    names = {}
-    for number, line in enumerate(path.read_text("latin-1").splitlines(), start=1):
-        fields = line.split()
-        if not (2 <= len(fields) <= 3 and all(f.isdecimal() and len(f) < 4 for f in fields)):
-            raise ValueError(f"{name}, line {number}: expected LABEL ASCII, two numbers")
-        label, code = int(fields[0]), int(fields[1])
-        if not 32 < code < 127:
-            raise ValueError(f"{name}, line {number}: {code} is not the ASCII code of a character")
-        if label in names or chr(code) in names.values():
-            raise ValueError(f"{name}, line {number}: a label or character stands there twice")
-        names[label] = chr(code)
-    if not names:
-        raise ValueError(f"{name}: empty, expected a line LABEL ASCII for each class")
-    return dict(sorted(names.items()))
+def _make_cache(split, root):
+    """The four arrays of a split, and its cache if DATA_ROOT can be written to."""
+    mapping = root / f"emnist-{split}-mapping.txt"
+    with writable(root, *source_files(split, root), mapping) as folder:
+        if folder == root:
+            notice(f"converting and caching {split} in {root}, once")
+        else:
+            notice(f"{root} is read-only: converting {split} elsewhere, nothing is saved")
+        arrays, note = read_texts(split, folder)
+        if folder == root:
+            save_npz(root / f"emnist-{split}.npz", arrays, note)
+    return arrays
 
 
-def _write_idx(path, array):
-    """Writes a uint8 array as idx: magic number (2049 for 1 axis, 2051 for 3), sizes, bytes."""
-    header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
-    with replacing(path) as unfinished:
-        unfinished.write_bytes(header + array.astype(np.uint8).tobytes())
+def read_texts(split, root):
+    """The four arrays of a split from its text, and the note of the files they were made from.
+
+    convert_idx.sh makes the text where it is missing or older than its ubyte file.
+
+    Raises:
+        ValueError: a file is bad; names it.
+    """
+    note = take_note(*ubyte_files(split, root))
+    convert(Path(__file__).with_name("convert_idx.sh"), root, split)
+    note |= take_note(*_files(split, root, "txt"))
+    arrays = {}
+    names = class_names(split, root)
+    for part in PARTS:
+        images, labels = (root / f"emnist-{split}-{part}-{content}-txt" for content in CONTENTS)
+        x, y = read_numbers(images, PIXELS), read_numbers(labels, 1)[:, 0]
+        if len(x) != len(y):
+            raise InputError(f"{images} has {len(x)} lines, but {labels} has {len(y)}")
+        strange = ~np.isin(y, list(names))
+        if strange.any():
+            line = strange.argmax()
+            raise InputError(f"{labels}, line {line + 1}: {y[line]} is not a label of {split}")
+        x = x.reshape(-1, IMAGE_SIZE, IMAGE_SIZE).transpose(0, 2, 1)  # the files' are transposed
+        arrays[f"x_{part}"] = np.divide(x, np.float32(255), dtype=np.float32, order="C")
+        arrays[f"y_{part}"] = y.astype(np.int64)
+    return arrays, note
 
 
-# ---- files
+# ---- names of files
 
 
 def resolve_root(data_root=None):
@@ -300,135 +269,48 @@ def resolve_root(data_root=None):
     return Path(data_root or os.environ.get("DATA_ROOT") or "data")
 
 
-@contextlib.contextmanager
-def temporary(path):
-    """Gives a name beside `path` to write to; what was written is removed at the block's end."""
-    unfinished = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        yield unfinished
-    except OSError as error:
-        if error.errno and not error.filename:  # a full disk does not say where
-            raise OSError(error.errno, error.strerror, str(path)) from error
-        raise
-    finally:
-        unfinished.unlink(missing_ok=True)
+def check_split(split):
+    if split not in CLASSES:
+        raise InputError(f"unknown split {split!r}; the splits are {', '.join(CLASSES)}")
 
 
-@contextlib.contextmanager
-def replacing(path):
-    """Gives a name beside `path` to write to; the file there then replaces `path` in one step.
-
-    Whatever ends the block early, `path` is left as it was and nothing half-written stays.
-    """
-    with temporary(Path(path)) as unfinished:
-        yield unfinished
-        os.replace(unfinished, path)
-
-
-@contextlib.contextmanager
-def locked(folder, wait=True):
-    """Keeps others out of a folder; makes it, and removes what killed processes left there.
-
-    Another process that wants it waits, or gets an OSError where `wait` is false. The lock is held
-    on the folder itself and ends with its process, so there is no stale one.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if not wait:
-                raise OSError(f"another process is at work in {folder}; wait for it") from None
-            notice(f"another process is at work in {folder}; waiting for it")
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        for path in folder.glob(".*-*"):
-            process = path.name[1:].partition("-")[0]
-            if process.isdecimal() and not _is_running(int(process)):
-                with contextlib.suppress(OSError):
-                    path.unlink()
-        yield
-    finally:
-        os.close(handle)
-
-
-def _is_running(process):
-    try:
-        os.kill(process, 0)
-        return (
-            "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
-        )  # killed, yet listed
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:  # another user's, or a system without /proc
-        return True
-
-
-def _stems(split, root):
-    return [root / f"emnist-{split}-{part}-{kind}-ubyte" for part in PARTS for kind in KINDS]
-
-
-def _texts(split, root):
-    return [stem.with_name(f"{stem.name}-txt") for stem in _stems(split, root)]
+def _files(split, root, ending):
+    return [root / f"emnist-{split}-{part}-{c}-{ending}" for part in PARTS for c in CONTENTS]
 
 
 def ubyte_files(split, root):
-    """The ubyte file that convert_idx.sh reads for each stem: plain wins over .gz."""
-    return [s if s.exists() else s.with_name(f"{s.name}.gz") for s in _stems(split, root)]
+    """The four files that convert_idx.sh reads: plain, or .gz where there is no plain one."""
+    pairs = zip(_files(split, root, "ubyte"), _files(split, root, "ubyte.gz"), strict=True)
+    return [plain if plain.exists() else gz for plain, gz in pairs]
 
 
-def mapping_file(split, root):
-    return root / f"emnist-{split}-mapping.txt"
+def source_files(split, root):
+    """What a split's cache is made from."""
+    return [*ubyte_files(split, root), *_files(split, root, "txt")]
 
 
-def _missing(split, root, cache_will_do=True):
-    """The ubyte files that are wanted: neither they nor their text are there, nor the cache."""
-    if cache_will_do and (root / f"emnist-{split}.npz").exists():
-        return []
-    pairs = zip(ubyte_files(split, root), _texts(split, root))
+def data_files(split, root):
+    """All files that a split's arrays may come from."""
+    return [root / f"emnist-{split}.npz", *source_files(split, root)]
+
+
+def missing_files(split, root):
+    """The ubyte files that have to be there to make the cache: those without their text."""
+    pairs = zip(ubyte_files(split, root), _files(split, root, "txt"), strict=True)
     return [ubyte for ubyte, text in pairs if not (ubyte.exists() or text.exists())]
 
 
 def _help_missing(split, root, missing):
     names = ", ".join(path.name for path in missing)
     return (
-        f"no {names} in {root}, nor the plain file or the text of it: put NIST's files of the "
-        f"{split} split there (README, 'Get EMNIST'), or name their folder with --data-root"
+        f"no {names} in {root}, nor the plain file or its text: put NIST's files of the {split} "
+        "split there (README, 'Get EMNIST'), or name their folder with --data-root"
     )
-
-
-def _is_older(path, upstream):
-    made = path.stat().st_mtime_ns
-    return any(file.exists() and file.stat().st_mtime_ns > made for file in upstream)
-
-
-def check_split(split):
-    if split not in CLASSES:
-        raise ValueError(f"unknown split {split!r}; the splits are {', '.join(CLASSES)}")
 
 
 # ---- the command line
 
 
-def notice(message):
-    """Progress and notices go to stderr, so that stdout holds results alone."""
-    click.echo(message, err=True)
-
-
-class Commands(click.Group):
-    """A group whose commands fail in one line: exit 1 for what is bad, 130 after Ctrl-C."""
-
-    def invoke(self, ctx):
-        try:
-            return super().invoke(ctx)
-        except (OSError, ValueError, MemoryError) as error:
-            raise click.ClickException(str(error) or type(error).__name__) from error
-        except KeyboardInterrupt as interrupt:
-            notice(f"Interrupted; {interrupt}" if str(interrupt) else "Interrupted.")
-            sys.exit(130)
-
-
-SETTINGS = {"show_default": True, "help_option_names": ["-h", "--help"]}
 split_option = click.option(
     "--split", type=click.Choice(list(CLASSES)), default="balanced", help="Which part of EMNIST."
 )
@@ -437,7 +319,7 @@ data_root_option = click.option(
 )
 
 
-@click.group(cls=Commands, context_settings=SETTINGS)
+@click.group(cls=Commands, context_settings=CONTEXT_SETTINGS)
 def cli():
     """EMNIST's handwritten characters as numpy arrays: upright, checked and cached."""
 
@@ -445,12 +327,10 @@ def cli():
 @cli.command("download")
 @split_option
 @data_root_option
-@click.option("--url", "urls", multiple=True, default=URLS, help="Where NIST's zip is.")
+@click.option("--url", "urls", multiple=True, default=(), help="Where NIST's zip is.")
 def download_command(split, data_root, urls):
     """Fetch a split's files from NIST, and check them."""
-    from support.download import download
-
-    for path in download(split, data_root, urls) or ["all there already"]:
+    for path in download(split, data_root, urls or URLS) or ["all files are there already"]:
         click.echo(path)
 
 
@@ -458,7 +338,7 @@ def download_command(split, data_root, urls):
 @split_option
 @data_root_option
 def prepare(split, data_root):
-    """Fetch a split where it is not there, convert, check and cache it."""
+    """Download a split if it is missing; convert, check and cache it."""
     find_data("emnist", split, data_root)
     (x_train, _), (x_test, _) = load_emnist(split, data_root)
     names = class_names(split, data_root)
@@ -477,10 +357,11 @@ def preview(split, data_root, out):
     from support.pictures import draw_strips
 
     (x, y), _ = load_emnist(split, data_root)
-    names = class_names(split, data_root)
-    strips = [np.hstack([*x[y == label][:10]]) for label in names if (y == label).any()]
+    present = {name: y == label for label, name in class_names(split, data_root).items()}
+    present = {name: where for name, where in present.items() if where.any()}
+    strips = [np.hstack([*x[where][:10]]) for where in present.values()]
     out = out or f"preview-{split}.png"
-    draw_strips(out, strips, [names[label] for label in names if (y == label).any()], columns=4)
+    draw_strips(out, strips, list(present), columns=4)
     click.echo(out)
 
 

@@ -1,9 +1,11 @@
 """Files that are whole or not there, folders that one process works in, and what is out of date."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,9 @@ import numpy as np
 from support.console import InputError, notice
 
 UNFINISHED = ".emnist-autoencoder."  # begins the names that unfinished files have, and no others
+
+
+READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)  # of a folder that cannot be written to
 
 
 @contextlib.contextmanager
@@ -67,6 +72,30 @@ def locked(folder, wait=True):
         os.close(handle)
 
 
+@contextlib.contextmanager
+def writable(folder, *files):
+    """Yields the folder, or if it is read-only a temporary folder with links to those files in it.
+
+    Errors name the files in the folder itself.
+    """
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        if error.errno not in READ_ONLY:
+            raise
+    else:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="emnist-") as place:
+        for path in files:
+            if path.exists():
+                (Path(place) / path.name).symlink_to(path.resolve())
+        try:
+            yield Path(place)
+        except InputError as error:
+            raise InputError(str(error).replace(place, str(folder))) from error
+
+
 def _is_running(process):
     try:
         os.kill(process, 0)
@@ -89,9 +118,9 @@ def take_note(*paths):
     return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in stats.items()}
 
 
-def is_stale(note, *paths):
-    """Whether any of the files that exist differs from the note of them."""
-    return any(note.get(name) != entry for name, entry in take_note(*paths).items())
+def is_stale(note, now):
+    """Whether a file differs from the note of it. now: what take_note says of the files today."""
+    return any(note.get(name) != entry for name, entry in now.items())
 
 
 def save_npz(path, arrays, note):

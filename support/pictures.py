@@ -1,21 +1,19 @@
-"""The pictures, the animation and the page that the scripts make, and pictures of a person's own.
+"""Every picture, animation and page that the scripts make.
 
-Each drawing function writes one file, whole or not at all, ink on paper; read_character reads one.
-matplotlib and Pillow are imported when they are needed.
+Each function writes one file, whole or not at all: dark ink on light paper. matplotlib and Pillow
+are imported when they are needed.
 """
 
 import base64
 import html
 import io
 import string
-import warnings
 from pathlib import Path
 
 import numpy as np
 
-from dataset import IMAGE_SIZE, replacing
+from support.files import replacing
 
-INK_SIZE = 23.5  # pixels of the longer side of a character, its palest ink counted
 GIF_TRAVEL, GIF_REST, GIF_SHORTEST = 1500, 900, 40  # ms: end to end, at an end, a frame's least
 
 
@@ -107,7 +105,8 @@ def draw_morph(path, title, frames, ends, names):
 
     frames: (rows, steps, 28, 28); ends: (rows, 2, 28, 28); names: (rows, 2) strings.
     """
-    gap = np.zeros((IMAGE_SIZE, IMAGE_SIZE // 4))
+    height, width = frames.shape[2:]
+    gap = np.zeros((height, width // 4))
     strips = [np.hstack([a, gap, *row, gap, b]) for row, (a, b) in zip(frames, ends)]
     title += "; at the sides the test images"
     draw_strips(path, strips, *zip(*names), title=title)
@@ -157,93 +156,3 @@ def write_html(path, frames, scale, title):
     )
     with replacing(path) as unfinished:
         unfinished.write_text(page, "utf-8")
-
-
-# ---- a person's own handwriting
-
-
-def read_character(path):
-    """A picture of one character, a photo or a scan, in EMNIST's form: (28, 28) float32.
-
-    Dark on light or light on dark, of any size. As EMNIST's authors did (arXiv:1702.05373): blurred,
-    cropped to the ink, put into a square's middle with a margin, and made small. The paper's shade
-    and light are taken out before.
-
-    Returns:
-        The character, upright, in [0, 1], its darkest ink 1.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is no picture, or shows no ink; names it.
-    """
-    from PIL import Image
-    from scipy import ndimage
-
-    light = _read_grey(path)
-    light = ndimage.gaussian_filter(light, max(light.shape) / 250)
-    ink = _light_of_paper(light) - light
-    noise = np.median(np.abs(ink))  # most of a picture is paper
-    if (ink**3).sum() < 0:  # light ink on dark paper
-        ink = -ink
-    level = np.median(ink[ink >= ink.max() / 2])
-    if not level >= max(12 * noise, 10):
-        raise ValueError(f"{path}: no ink to be seen; a picture of one character is wanted")
-    ink = np.clip((ink / level - 0.1) / 0.9, 0, 1)
-
-    marks, count = ndimage.label(ink > 0.2, np.ones((3, 3)))
-    sizes = ndimage.sum_labels(ink, marks, range(count + 1))
-    sizes[0] = 0
-    ink[~np.isin(marks, np.flatnonzero(sizes > 0.03 * sizes.max()))] = 0  # specks, not dots
-
-    rows, columns = (np.flatnonzero((ink > 0).any(axis=axis)) for axis in (1, 0))
-    low, high = np.array([columns[[0, -1]], rows[[0, -1]]]).T + [[0], [1]]
-    half = (high - low).max() * IMAGE_SIZE / INK_SIZE / 2
-    middle = (low + high) / 2 + (margin := int(half) + 1)
-    box = (*(middle - half), *(middle + half))
-    square = Image.fromarray(np.pad(ink, margin))
-    small = np.asarray(square.resize((IMAGE_SIZE,) * 2, Image.Resampling.BICUBIC, box)).clip(0, 1)
-    return small / small.max()
-
-
-def _read_grey(path, longest=512):
-    """The light of a picture's pixels, 0..255 as float32, at most `longest` pixels a side."""
-    from PIL import Image, ImageOps
-
-    if not Path(path).exists():
-        raise FileNotFoundError(f"{path}: no such file")
-    try:
-        too_large = Image.DecompressionBombWarning
-        with (
-            warnings.catch_warnings(action="error", category=too_large),
-            Image.open(path) as picture,
-        ):
-            if picture.mode.startswith(("I", "F")):  # 16 bits and more: convert would cut them off
-                grey = np.asarray(picture, np.float32)
-                grey = 255 * (grey - grey.min()) / max(np.ptp(grey), 1)
-                picture = Image.fromarray(grey).convert("L")
-            picture = ImageOps.exif_transpose(picture)
-            picture.thumbnail((longest, longest), Image.Resampling.BOX)
-            grey, alpha = np.float32(picture.convert("LA")).transpose(2, 0, 1)
-    except Exception as error:  # Pillow raises whatever the damage leads to
-        raise ValueError(f"{path}: not a picture that can be read: {error}") from error
-    opaque = alpha / 255
-    under = 255 if (grey * opaque).sum() < 128 * opaque.sum() else 0  # what is not drawn is paper
-    return grey * opaque + under * (1 - opaque)
-
-
-def _light_of_paper(light):
-    """The paper's own light in each pixel: a smooth surface through the greater part of them."""
-    from PIL import Image
-
-    def terms(shape):
-        y, x = np.meshgrid(*(np.linspace(-1, 1, size) for size in shape), indexing="ij")
-        return np.stack([x * 0 + 1, x, y, x * x, x * y, y * y], axis=-1, dtype=np.float32)
-
-    few = np.asarray(Image.fromarray(light).resize((48, 48), Image.Resampling.BOX)).ravel()
-    known = terms((48, 48)).reshape(-1, 6)
-    off = few - np.median(few)
-    for _ in range(20):  # the further a pixel is off, the less it weighs: ink is far off
-        weighted = known.T / (1 + (off / (1.5 * np.median(np.abs(off)) + 1e-3)) ** 2)
-        surface = np.linalg.solve(weighted @ known, weighted @ few)
-        off = few - known @ surface
-    return terms(light.shape) @ surface

@@ -130,7 +130,7 @@ def draw_demo_set(train_per_class=240, test_per_class=40, seed=2017):
 
 def draw_character(character, count, rng):
     """Draws `count` images of a character, in all its ways: (count, 28, 28) uint8."""
-    ways, _, times = zip(*(way.partition(" *") for way in STROKES[character]))
+    ways, _, times = zip(*(way.partition(" *") for way in STROKES[character]), strict=True)
     weights = np.array([int(n or 1) for n in times])
     choice = rng.choice(len(ways), size=count, p=weights / weights.sum())
     images = np.empty((count, IMAGE_SIZE, IMAGE_SIZE), np.uint8)

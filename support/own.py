@@ -14,16 +14,16 @@ INK_SIZE = 23.5  # pixels of the longer side of a character, its palest ink coun
 def read_character(path):
     """A picture of one character, a photo or a scan, in EMNIST's form: (28, 28) float32.
 
-    Dark on light or light on dark, of any size. As EMNIST's authors did (arXiv:1702.05373): blurred,
-    cropped to the ink, put into a square's middle with a margin, and made small. The paper's shade
-    and light are taken out before.
+    The ink may be dark on light or light on dark, the picture of any size. The shade of the paper
+    and uneven light are removed. Then it is treated as EMNIST's authors did (arXiv:1702.05373):
+    blurred, cropped to the ink, centred in a square with a margin, and scaled down.
 
     Returns:
         The character, upright, in [0, 1], its darkest ink 1.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is no picture, or shows no ink; names it.
+        ValueError: the file is not a picture, or shows no ink; names it.
     """
     from PIL import Image
     from scipy import ndimage
@@ -36,7 +36,7 @@ def read_character(path):
         ink = -ink
     level = np.median(ink[ink >= ink.max() / 2])
     if not level >= max(12 * noise, 10):
-        raise ValueError(f"{path}: no ink to be seen; a picture of one character is wanted")
+        raise InputError(f"{path}: no ink to be seen; give a picture of one character")
     ink = np.clip((ink / level - 0.1) / 0.9, 0, 1)
 
     marks, count = ndimage.label(ink > 0.2, np.ones((3, 3)))
@@ -45,7 +45,8 @@ def read_character(path):
     ink[~np.isin(marks, np.flatnonzero(sizes > 0.03 * sizes.max()))] = 0  # specks, not dots
 
     rows, columns = (np.flatnonzero((ink > 0).any(axis=axis)) for axis in (1, 0))
-    low, high = np.array([columns[[0, -1]], rows[[0, -1]]]).T + [[0], [1]]
+    low, high = np.array([columns[[0, -1]], rows[[0, -1]]]).T
+    high += 1
     half = (high - low).max() * IMAGE_SIZE / INK_SIZE / 2
     middle = (low + high) / 2 + (margin := int(half) + 1)
     box = (*(middle - half), *(middle + half))
@@ -74,7 +75,7 @@ def _read_grey(path, longest=512):
             picture.thumbnail((longest, longest), Image.Resampling.BOX)
             grey, alpha = np.float32(picture.convert("LA")).transpose(2, 0, 1)
     except Exception as error:  # Pillow raises whatever the damage leads to
-        raise ValueError(f"{path}: not a picture that can be read: {error}") from error
+        raise InputError(f"{path}: not a picture that can be read: {error}") from error
     opaque = alpha / 255
     under = 255 if (grey * opaque).sum() < 128 * opaque.sum() else 0  # what is not drawn is paper
     return grey * opaque + under * (1 - opaque)

@@ -14,14 +14,18 @@ import numpy as np
 
 from support.files import replacing
 
+ZOOM = 2  # screen pixels for a pixel of an image
+DPI = 100
+ROW_GAP, NAME_WIDTH = 6, 14  # pixels of an image, below a strip and on its sides
+MAX_SIDE = 60_000  # screen pixels; matplotlib draws fewer than 65,536
 GIF_TRAVEL, GIF_REST, GIF_SHORTEST = 1500, 900, 40  # ms: end to end, at an end, a frame's least
 
 
 def draw_strips(path, strips, left, right=None, columns=1, title=None):
-    """Draws strips of images, ink on paper, each between its names: what all pictures share.
+    """Draws strips of images, dark on light, each between its names: the picture all others use.
 
     Args:
-        path: the file; its ending says what is made.
+        path: the file to write.
         strips: 2-d arrays in [0, 1], all of one shape.
         left, right: the names beside each.
         columns: how many strips stand side by side.
@@ -29,23 +33,31 @@ def draw_strips(path, strips, left, right=None, columns=1, title=None):
     """
     from matplotlib.figure import Figure
 
-    height, width = strips[0].shape
+    strip_height, strip_width = strips[0].shape
+    height, width = strip_height + ROW_GAP, strip_width + 2 * NAME_WIDTH
     rows = -(-len(strips) // columns)
-    zoom = 1 / 50  # inches a pixel
-    size = (columns * (width + 24) * zoom, rows * (height + 6) * zoom + (0.4 if title else 0))
-    figure = Figure(size, dpi=100, layout="constrained")
-    figure.suptitle(title, fontsize=11)
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for ax in axes:
-        ax.set_axis_off()
-    for ax, strip, name in zip(axes, strips, left):
-        ax.imshow(strip, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
-        ax.text(-6, height / 2, name, ha="right", va="center", fontsize=14)
-    for ax, name in zip(axes, right or []):
-        ax.text(width + 6, height / 2, name, ha="left", va="center", fontsize=14)
+    canvas = np.zeros((rows * height, columns * width))
+    corners = [
+        (i // columns * height, i % columns * width + NAME_WIDTH) for i in range(len(strips))
+    ]
+    for strip, (top, start) in zip(strips, corners, strict=True):
+        canvas[top : top + strip_height, start : start + strip_width] = strip
+
+    zoom = ZOOM if ZOOM * len(canvas) < MAX_SIDE else 1
+    figure = Figure((canvas.shape[1] * zoom / DPI, len(canvas) * zoom / DPI), dpi=DPI)
+    ax = figure.add_axes((0, 0, 1, 1))
+    ax.set_axis_off()
+    ax.imshow(canvas, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
+    style = {"va": "center", "fontsize": 7 * zoom}
+    for (top, start), name in zip(corners, left, strict=True):
+        ax.text(start - 6, top + strip_height / 2, name, ha="right", **style)
+    for (top, start), name in zip(corners, right or [""] * len(corners), strict=True):
+        ax.text(start + strip_width + 6, top + strip_height / 2, name, ha="left", **style)
+    if title:
+        ax.set_title(title, fontsize=11)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as unfinished:
-        figure.savefig(unfinished)
+        figure.savefig(unfinished, format="png", bbox_inches="tight", pad_inches=0.1)
 
 
 def draw_curves(path, history, floor):
@@ -66,11 +78,11 @@ def draw_curves(path, history, floor):
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(frameon=False)
     with replacing(path) as unfinished:
-        figure.savefig(unfinished)
+        figure.savefig(unfinished, format="png")
 
 
 def draw_reconstructions(path, x, p, present):
-    """The first test image of each class (a mask by its name) over its reconstruction."""
+    """The first image x of each class over its reconstruction p; present: name -> mask of x."""
     strips = [np.vstack([x[where.argmax()], p[where.argmax()]]) for where in present.values()]
     title = "Test images (above) and their reconstructions from 32 numbers (below)"
     draw_strips(path, strips, list(present), columns=min(12, len(strips)), title=title)
@@ -97,26 +109,39 @@ def draw_codes(path, codes, y, names, most=3000):
     ax.set_title(f"{len(codes):,} test codes, from 32 dimensions to two by t-SNE")
     ax.set_axis_off()
     with replacing(path) as unfinished:
-        figure.savefig(unfinished)
+        figure.savefig(unfinished, format="png")
 
 
-def draw_morph(path, title, frames, ends, names):
-    """A row for each pair: its real image, the frames between, the other real image.
+def write_morph(path, title, ends, codes, frames, scale):
+    """Writes a morph as what the suffix of `path` says: .png, .gif, .html or .npz.
 
-    frames: (rows, steps, 28, 28); ends: (rows, 2, 28, 28); names: (rows, 2) strings.
+    ends: its images (rows, 2, height, width), names, indices, labels and source, as support.ends
+    has them. codes: (rows, steps, D). frames: (rows, steps, height, width). scale: enlarges a .gif
+    or .html.
     """
-    height, width = frames.shape[2:]
-    gap = np.zeros((height, width // 4))
-    strips = [np.hstack([a, gap, *row, gap, b]) for row, (a, b) in zip(frames, ends)]
-    title += "; at the sides the test images"
-    draw_strips(path, strips, *zip(*names), title=title)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    suffix = path.suffix.lower()
+    if suffix == ".npz":
+        with replacing(path) as unfinished, open(unfinished, "wb") as file:
+            arrays = {"labels": ends.labels, "indices": ends.indices}
+            np.savez_compressed(file, frames=frames, codes=codes, **arrays)
+    elif suffix == ".gif":
+        write_gif(path, frames, scale)
+    elif suffix == ".html":
+        write_html(path, frames, scale, title)
+    else:
+        gap = np.zeros((frames.shape[2], frames.shape[3] // 4))
+        pairs = zip(frames, ends.images, strict=True)
+        strips = [np.hstack([a, gap, *row, gap, b]) for row, (a, b) in pairs]
+        title += f"; at the sides {ends.source}"
+        draw_strips(path, strips, *ends.names.T.tolist(), title=title)
 
 
 def side_by_side(frames, scale):
-    """A picture a step, ink on paper: all rows (rows, steps, 28, 28) side by side, enlarged."""
+    """One picture for each step: all rows (rows, steps, height, width) side by side, enlarged."""
     from PIL import Image
 
-    strips = np.concatenate(list(frames), axis=2)  # (steps, 28, rows * 28)
+    strips = np.concatenate(list(frames), axis=2)  # (steps, height, rows * width)
     size = (strips.shape[2] * scale, strips.shape[1] * scale)
     pictures = [Image.fromarray(np.uint8(255 * (1 - strip))) for strip in strips]
     pictures = [picture.resize(size, Image.Resampling.BICUBIC) for picture in pictures]
@@ -124,7 +149,7 @@ def side_by_side(frames, scale):
 
 
 def write_gif(path, frames, scale):
-    """There and back for ever, slower towards the characters and at rest on them."""
+    """An endless animation, forth and back; it slows down near the ends and rests on them."""
     pictures = side_by_side(frames, scale)
     moments = np.arccos(1 - 2 * np.linspace(0, 1, len(pictures))) / np.pi * GIF_TRAVEL
     times = np.full(len(pictures), GIF_REST)
@@ -133,11 +158,11 @@ def write_gif(path, frames, scale):
     first, *others = (pictures[i] for i in order)
     times = [round(times[i]) // 10 * 10 for i in order]  # a GIF counts hundredths of a second
     with replacing(path) as unfinished:
-        first.save(unfinished, save_all=True, append_images=others, duration=times, loop=0)
+        first.save(unfinished, "GIF", save_all=True, append_images=others, duration=times, loop=0)
 
 
 def write_html(path, frames, scale, title):
-    """One page that needs nothing else: a slider over the frames, and a button that plays them."""
+    """One page that works offline: a slider over the frames, and a button that plays them."""
     from PIL import Image
 
     strips = side_by_side(frames, scale)

@@ -10,6 +10,8 @@ from conftest import PROJECT, idx, write_files
 
 IMAGES = "emnist-balanced-train-images-idx3-ubyte"
 LABELS = "emnist-balanced-test-labels-idx1-ubyte"
+IMAGES_TEXT = "emnist-balanced-train-images-idx3-txt"
+LABELS_TEXT = "emnist-balanced-test-labels-idx1-txt"
 BSD_OD = """#!/bin/sh
 # An od like macOS's: no -w.
 for word; do case $word in -w*) echo "od: illegal option -- w" >&2; exit 1 ;; esac; done
@@ -34,9 +36,9 @@ def test_every_number_in_the_files_own_order(made, tmp_path, gz):
     done = convert(root)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     for part, (x, y) in (("train", train), ("test", test)):
-        images = numbers(root / f"emnist-balanced-{part}-images-idx3-ubyte-txt")
+        images = numbers(root / f"emnist-balanced-{part}-images-idx3-txt")
         assert (images == x.transpose(0, 2, 1).reshape(len(x), 784)).all()
-        assert (numbers(root / f"emnist-balanced-{part}-labels-idx1-ubyte-txt")[:, 0] == y).all()
+        assert (numbers(root / f"emnist-balanced-{part}-labels-idx1-txt")[:, 0] == y).all()
     assert sorted(path.name for path in root.glob("*part*")) == []
 
 
@@ -48,7 +50,7 @@ def test_od_without_w(made, tmp_path):
     path = f"{tmp_path}:{os.environ['PATH']}"
     assert convert(root, env={**os.environ, "PATH": path}).returncode == 0
     x, _ = train
-    assert (numbers(root / f"{IMAGES}-txt") == x.transpose(0, 2, 1).reshape(-1, 784)).all()
+    assert (numbers(root / IMAGES_TEXT) == x.transpose(0, 2, 1).reshape(-1, 784)).all()
 
 
 def test_data_root_and_split_are_found(made, tmp_path):
@@ -56,9 +58,9 @@ def test_data_root_and_split_are_found(made, tmp_path):
     (tmp_path / "data").mkdir()
     write_files(tmp_path / "data", train, test, split="digits")
     assert convert("data", "digits", cwd=tmp_path).returncode == 0
-    assert (tmp_path / "data/emnist-digits-test-labels-idx1-ubyte-txt").exists()
+    assert (tmp_path / "data/emnist-digits-test-labels-idx1-txt").exists()
     assert convert(cwd=tmp_path, env={**os.environ, "DATA_ROOT": str(root)}).returncode == 0
-    assert (root / f"{LABELS}-txt").exists()
+    assert (root / LABELS_TEXT).exists()
     done = convert(cwd=tmp_path, env={k: v for k, v in os.environ.items() if k != "DATA_ROOT"})
     assert done.returncode == 1
     assert f"data/{IMAGES}: no such file" in done.stderr
@@ -70,23 +72,42 @@ def test_plain_wins_over_gz(made):
     assert convert(root).returncode == 0
 
 
-def test_new_enough_text_is_left_alone(made):
+def test_text_has_its_ubyte_files_time_and_is_made_again_when_they_differ(made):
     root, _, _ = made
+    ubyte, text = root / LABELS, root / LABELS_TEXT
+    os.utime(ubyte, ns=(10**18, 10**18 + 123_456_789))  # of 2001, as unzipped files have it
     convert(root)
-    text = root / f"{LABELS}-txt"
-    text.write_text("kept\n")
-    assert convert(root).returncode == 0
-    assert text.read_text() == "kept\n"
-    stamp = (root / LABELS).stat().st_mtime_ns + 10**9
-    os.utime(root / LABELS, ns=(stamp, stamp))
-    os.utime(text, ns=(stamp - 1, stamp - 1))
-    convert(root)
-    assert text.read_text() != "kept\n"
-    text.write_text("stale\n")
+    assert text.stat().st_mtime_ns == ubyte.stat().st_mtime_ns
+    right = text.read_text()
+
+    def kept(text_time):
+        text.write_text("old\n")
+        os.utime(text, ns=(text_time, text_time))
+        assert convert(root).returncode == 0
+        return text.read_text() == "old\n"
+
+    time = ubyte.stat().st_mtime_ns
+    assert kept(time)
+    assert not kept(time - 1)
+    assert not kept(time + 1)
+    assert text.read_text() == right
+    os.utime(ubyte, ns=(4 * 10**18, 4 * 10**18))  # in 2096
+    assert not kept(time)
+    assert kept(4 * 10**18)
     convert("--force", root)
-    assert text.read_text() != "stale\n"
-    (root / LABELS).unlink()
+    assert text.read_text() == right
+    text.write_text("kept\n")
+    ubyte.unlink()
     assert convert(root).returncode == 0  # text without its ubyte file is good enough
+    assert text.read_text() == "kept\n"
+
+
+def test_a_folder_that_begins_with_a_dash(made, tmp_path):
+    root, train, test = made
+    write_files(tmp_path / "-d", train, test)
+    for words in (["./-d"], ["--", "-d"]):
+        assert convert("--force", *words, cwd=tmp_path).returncode == 0
+    assert (tmp_path / "-d" / LABELS_TEXT).exists()
 
 
 def bad_files():
@@ -124,7 +145,7 @@ def test_a_bad_file_is_named_and_the_others_are_converted(made, message):
     assert str(root / name) in done.stderr
     assert message in done.stderr
     texts = {path.name for path in root.iterdir() if path.name not in (name, stem)}
-    assert f"{stem}-txt" not in texts
+    assert stem.replace("ubyte", "txt") not in texts
     assert len([text for text in texts if text.endswith("-txt")]) == 3
     assert not [text for text in texts if "part" in text.removeprefix("emnist")]
 

@@ -7,10 +7,11 @@ import pytest
 from conftest import random_set, write_files
 
 import dataset
-from dataset import class_names, find_data, load_emnist
+from dataset import class_names, data_folder, find_data, load_emnist
 
-TEXT = "emnist-balanced-train-images-idx3-ubyte-txt"
-LABELS = "emnist-balanced-train-labels-idx1-ubyte-txt"
+TEXT = "emnist-balanced-train-images-idx3-txt"
+LABELS = "emnist-balanced-train-labels-idx1-txt"
+CACHE = "emnist-balanced.npz"
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 
@@ -24,17 +25,16 @@ def test_bit_for_bit(made, tmp_path, gz):
     write_files(tmp_path / "d", train, test, gz=gz)
     for _ in range(2):  # parsed, then from the cache
         data = load_emnist("balanced", tmp_path / "d")
-        for (x, y), (made_x, made_y) in zip(data, (train, test)):
+        for (x, y), (made_x, made_y) in zip(data, (train, test), strict=True):
             assert (x.dtype, y.dtype) == (np.float32, np.int64)
             assert np.array_equal(x, made_x.astype(np.float32) / np.float32(255))
             assert np.array_equal(y, made_y)
-        for (x, _), (made_x, _) in zip(
-            load_emnist("balanced", tmp_path / "d", scale=False), (train, test)
-        ):
+        unscaled = load_emnist("balanced", tmp_path / "d", scale=False)
+        for (x, _), (made_x, _) in zip(unscaled, (train, test), strict=True):
             assert x.dtype == np.uint8
             assert np.array_equal(x, made_x)
     with np.load(tmp_path / "d/emnist-balanced.npz") as cache:
-        assert sorted(cache) == sorted(ARRAYS)
+        assert sorted(cache) == sorted([*ARRAYS, "note"])
         assert np.array_equal(cache["x_test"], data[1][0])
 
 
@@ -58,7 +58,7 @@ def test_three_ways_to_name_the_folder(made, monkeypatch, tmp_path):
     (tmp_path / "here/data").symlink_to(root)
     monkeypatch.chdir(tmp_path / "here")
     by_default = flat(load_emnist())
-    for a, b, c in zip(by_argument, by_environment, by_default):
+    for a, b, c in zip(by_argument, by_environment, by_default, strict=True):
         assert np.array_equal(a, b)
         assert np.array_equal(a, c)
 
@@ -91,6 +91,16 @@ def test_bad_mapping(tmp_path, line):
         class_names("digits", tmp_path)
 
 
+def texts_alone(made):
+    """A folder with the split's four texts and nothing else."""
+    root, _, _ = made
+    load_emnist("balanced", root)
+    for path in root.iterdir():
+        if path.suffix == ".npz" or path.name.endswith("ubyte"):
+            path.unlink()
+    return root
+
+
 @pytest.mark.parametrize(
     ("name", "number", "line", "message"),
     [
@@ -109,23 +119,19 @@ def test_bad_mapping(tmp_path, line):
     ids=range(11),
 )
 def test_bad_text_is_named_with_its_line(made, name, number, line, message):
-    root, _, _ = made
-    load_emnist("balanced", root)
+    root = texts_alone(made)
     lines = (root / name).read_text().splitlines()
     lines[number - 1] = line
     (root / name).write_text("\n".join(lines) + "\n")
-    (root / "emnist-balanced.npz").unlink()
     with pytest.raises(ValueError, match=message) as error:
         load_emnist("balanced", root)
     assert str(root / name) in str(error.value)
-    assert not (root / "emnist-balanced.npz").exists()
+    assert not (root / CACHE).exists()
 
 
 @pytest.mark.parametrize("content", ["", "1 2 3"])
 def test_empty_or_cut_text(made, content):
-    root, _, _ = made
-    load_emnist("balanced", root)
-    (root / "emnist-balanced.npz").unlink()
+    root = texts_alone(made)
     (root / LABELS).write_text(content)
     with pytest.raises(ValueError, match=LABELS):
         load_emnist("balanced", root)
@@ -142,39 +148,87 @@ def test_bad_ubyte_file_is_an_error_that_names_it(made):
 def test_missing_files_are_named(made):
     root, _, _ = made
     (root / "emnist-balanced-test-images-idx3-ubyte").unlink()
-    with pytest.raises(FileNotFoundError, match="test-images-idx3-ubyte.gz in .*Get EMNIST"):
+    with pytest.raises(FileNotFoundError, match=r"test-images-idx3-ubyte\.gz in .*Get EMNIST"):
         load_emnist("balanced", root)
     with pytest.raises(ValueError, match="unknown split 'roman'"):
         load_emnist("roman", root)
 
 
-def test_stale_files_are_made_anew(made):
-    root, train, test = made
-    load_emnist("balanced", root)
-    cache = root / "emnist-balanced.npz"
-    first = cache.stat().st_mtime_ns
-    load_emnist("balanced", root)
-    assert cache.stat().st_mtime_ns == first  # nothing is newer
+def set_time(path, nanoseconds):
+    os.utime(path, ns=(nanoseconds, nanoseconds))
 
-    x, y = test
-    write_files(root, train, (255 - x, y))
-    for path in root.glob("*test-images*ubyte"):
-        os.utime(path, ns=(first + 1, first + 1))
+
+def test_the_cache_is_rebuilt_when_a_source_changes_and_only_then(made):
+    root, train, (x, y) = made
+    load_emnist("balanced", root)
+    cache = root / CACHE
+    first = cache.stat().st_mtime_ns
+    for path in root.glob("*-ubyte"):
+        set_time(path, 4 * 10**18)  # in 2096
+    load_emnist("balanced", root)
+    second = cache.stat().st_mtime_ns
+    assert second != first
+    load_emnist("balanced", root)
+    assert cache.stat().st_mtime_ns == second  # a time to come is no reason to convert each time
+
+    write_files(root, train, (255 - x, y))  # other files of the same size, older than the cache
+    for path in root.glob("*-ubyte"):
+        set_time(path, 10**18)
     _, (new_x, _) = load_emnist("balanced", root, scale=False)
     assert np.array_equal(new_x, 255 - x)
 
-    text = root / LABELS
-    text.write_text("1\n" * 94)
-    newer = cache.stat().st_mtime_ns + 1
-    os.utime(text, ns=(newer, newer))
+    for path in root.glob("*-ubyte"):
+        path.unlink()
+    (root / LABELS).write_text("1\n" * 94)
     (_, new_y), _ = load_emnist("balanced", root)
     assert (new_y == 1).all()
+
+
+def test_files_replaced_while_they_are_read_are_noticed(made, monkeypatch):
+    root, train, (x, y) = made
+    real = dataset.convert
+
+    def convert_and_replace(*words):
+        real(*words)
+        write_files(root, train, (255 - x, y))  # after the text was made, before the cache is
+
+    monkeypatch.setattr(dataset, "convert", convert_and_replace)
+    _, (old, _) = load_emnist("balanced", root, scale=False)
+    monkeypatch.undo()
+    assert np.array_equal(old, x)
+    _, (new, _) = load_emnist("balanced", root, scale=False)
+    assert np.array_equal(new, 255 - x)
+
+
+def test_a_cache_of_an_earlier_version_is_rebuilt_if_its_sources_are_there(made):
+    root, train, _ = made
+    (_, y), _ = load_emnist("balanced", root)
+    with np.load(root / CACHE) as file:
+        arrays = {name: file[name] for name in ARRAYS}
+    arrays["y_train"] = np.zeros_like(y)
+    np.savez(root / CACHE, **arrays)
+    assert np.array_equal(load_emnist("balanced", root)[0][1], y)
+    np.savez(root / CACHE, **arrays)
+    for path in [*root.glob("*-ubyte"), *root.glob("*-txt")]:
+        path.unlink()
+    assert not load_emnist("balanced", root)[0][1].any()
+
+
+def test_a_damaged_cache_without_its_sources(made):
+    root, _, _ = made
+    load_emnist("balanced", root)
+    for path in [*root.glob("*-ubyte"), *root.glob("*-txt")]:
+        path.unlink()
+    (root / CACHE).write_bytes(b"bad")
+    with pytest.raises(ValueError, match=f"{root / CACHE} is damaged.*delete it.*download"):
+        load_emnist("balanced", root)
+    assert (root / CACHE).read_bytes() == b"bad"
 
 
 def test_the_cache_alone_will_do(made):
     root, train, _ = made
     load_emnist("balanced", root)
-    for path in root.glob("*ubyte*"):
+    for path in [*root.glob("*-ubyte"), *root.glob("*-txt")]:
         path.unlink()
     (x, _), _ = load_emnist("balanced", root, scale=False)
     assert np.array_equal(x, train[0])
@@ -190,7 +244,7 @@ def test_an_unreadable_cache_is_made_anew(made, damage, monkeypatch):
     root, train, _ = made
     monkeypatch.chdir(root)
     load_emnist("balanced", root)
-    cache = root / "emnist-balanced.npz"
+    cache = root / CACHE
     if damage == "cut":
         cache.write_bytes(cache.read_bytes()[:-1000])
     elif damage == "garbage":
@@ -205,7 +259,7 @@ def test_an_unreadable_cache_is_made_anew(made, damage, monkeypatch):
     assert np.array_equal(x, train[0])
     assert not (root / "sprung").exists()
     with np.load(cache) as arrays:
-        assert sorted(arrays) == sorted(ARRAYS)
+        assert sorted(arrays) == sorted([*ARRAYS, "note"])
 
 
 def test_prepare(made, run):
@@ -213,7 +267,7 @@ def test_prepare(made, run):
     result = run(dataset.cli, "prepare", "--data-root", root)
     assert "94 training, 47 test" in result.stdout
     assert "47: 0123456789ABC" in result.stdout
-    assert str(root / "emnist-balanced.npz") in result.stdout
+    assert str(root / CACHE) in result.stdout
     assert "converting" in result.stderr
     result = run(dataset.cli, "prepare", "--data-root", root)
     assert result.stderr == ""
@@ -257,24 +311,16 @@ def test_demo_goes_the_same_way(tmp_path, run, monkeypatch):
 
 def test_which_data(made, tmp_path):
     root, _, _ = made
-    assert find_data("auto", "balanced", root) == ("emnist", root)
+    assert find_data("auto", "balanced", root) == "emnist"
+    assert data_folder("emnist", root) == root
     with pytest.raises(FileNotFoundError):
         find_data("emnist", "balanced", tmp_path / "none")
     with pytest.raises(FileNotFoundError):
         find_data("auto", "letters", tmp_path / "none")
-    found, folder = find_data("auto", "balanced", tmp_path / "none")
-    assert (found, folder) == ("demo", tmp_path / "none/demo")
+    assert find_data("auto", "balanced", tmp_path / "none") == "demo"
+    folder = data_folder("demo", tmp_path / "none")
+    assert folder == tmp_path / "none/demo"
     assert len(list(folder.glob("*ubyte"))) == 4
     (root / "emnist-balanced-train-images-idx3-ubyte").unlink()
     with pytest.raises(FileNotFoundError):  # some files are there: no reason for demo
         find_data("auto", "balanced", root)
-
-
-def test_nothing_half_written_stays(tmp_path):
-    path = tmp_path / "file"
-    path.write_text("old")
-    with pytest.raises(OSError, match="full"), dataset.replacing(path) as unfinished:
-        unfinished.write_text("ne")
-        raise OSError("full")
-    assert [p.name for p in tmp_path.iterdir()] == ["file"]
-    assert path.read_text() == "old"

@@ -1,9 +1,10 @@
-"""The geodesic on toy codes of known shape: rings, moons, islands."""
+"""The geodesic on toy codes of known shape: rings, moons, components."""
 
 import numpy as np
 import pytest
 from sklearn.datasets import make_moons
 
+from support.console import InputError
 from support.geodesic import build_index, geodesic, load_index
 
 
@@ -33,7 +34,7 @@ def nearest(path, codes):
 
 @pytest.fixture(scope="module")
 def ring_index():
-    return build_index(ring(), "ring")
+    return build_index(ring())
 
 
 def test_follows_a_ring_where_linear_cuts_through(ring_index):
@@ -51,7 +52,7 @@ def test_follows_a_ring_where_linear_cuts_through(ring_index):
 
 def test_stays_on_two_moons_in_two_dimensions():
     codes, moon = make_moons(1500, noise=0.04, random_state=0)
-    index = build_index(codes, "moons")
+    index = build_index(codes)
     upper = codes[moon == 0]
     start, end = upper[[upper[:, 0].argmin()]], upper[[upper[:, 0].argmax()]]
     path, _ = geodesic(index, start, end, 15)
@@ -78,7 +79,7 @@ def test_ends_are_exact_and_frames_in_order_and_even(ring_index):
 def test_repeats_itself_and_rows_do_not_depend_on_each_other(ring_index):
     start, end = on_ring([0.0, 1.0, 2.0]), on_ring([2.0, -1.0, 4.0])
     path, _ = geodesic(ring_index, start, end, 8)
-    again, _ = geodesic(build_index(ring(), "ring"), start, end, 8)
+    again, _ = geodesic(build_index(ring()), start, end, 8)
     np.testing.assert_array_equal(path, again)
     alone, _ = geodesic(ring_index, start[1:2], end[1:2], 8)
     np.testing.assert_allclose(path[1:2], alone, atol=1e-5)
@@ -91,39 +92,41 @@ def test_the_same_code_at_both_ends(ring_index):
     np.testing.assert_allclose(path, np.broadcast_to(here[:, None], path.shape), atol=0.2)
 
 
-def test_islands_are_bridged_where_they_are_nearest_and_reported():
+def test_components_are_bridged_where_they_are_nearest_and_reported():
     rng = np.random.default_rng(0)
-    islands = [rng.normal(0, 0.1, (200, 4)) + [x, 0, 0, 0] for x in (0, 3, 6)]
-    index = build_index(np.concatenate(islands), "islands")
+    components = [rng.normal([x, 0, 0, 0], 0.1, (200, 4)) for x in (0, 3, 6)]
+    index = build_index(np.concatenate(components))
     start = np.array([[0, 0, 0, 0], [0, 0, 0, 0]], "float32")
     end = np.array([[6, 0, 0, 0], [0.1, 0.1, 0, 0]], "float32")
     path, unjoined = geodesic(index, start, end, 13)
     assert unjoined.tolist() == [True, False]
     assert np.isfinite(path).all()
     np.testing.assert_array_equal(path[:, -1], end)
-    assert nearest(path[0], islands[1].astype("float32")).min() < 0.3  # over the one between
+    assert nearest(path[0], components[1].astype("float32")).min() < 0.3  # over the one between
 
 
 def test_few_codes_are_enough():
-    index = build_index(np.eye(3), "three")
+    index = build_index(np.eye(3))
     path, _ = geodesic(index, np.zeros((1, 3)), np.ones((1, 3)), 4)
     assert path.shape == (1, 4, 3) and np.isfinite(path).all()
 
 
 def test_an_index_is_saved_and_read_back(ring_index, tmp_path):
     file = tmp_path / "index.npz"
-    ring_index.save(file)
+    ring_index.save(file, {"model": [1, 2]})
     assert [f.name for f in tmp_path.iterdir()] == ["index.npz"]
-    read = load_index(file, "ring")
     args = on_ring([0.0]), on_ring([2.0]), 9
-    np.testing.assert_array_equal(geodesic(read, *args)[0], geodesic(ring_index, *args)[0])
+    for now in ({"model": [1, 2]}, {}):  # a file that is missing does not matter
+        read = load_index(file, now)
+        np.testing.assert_array_equal(geodesic(read, *args)[0], geodesic(ring_index, *args)[0])
 
 
 def test_an_index_of_another_model_or_a_broken_one_is_refused(ring_index, tmp_path):
     file = tmp_path / "index.npz"
-    ring_index.save(file)
-    with pytest.raises(ValueError, match="another"):
-        load_index(file, "other")
+    ring_index.save(file, {"model": [1, 2]})
+    for now in ({"model": [1, 3]}, {"model": [1, 2], "data": [1, 2]}):
+        with pytest.raises(InputError, match="another"):
+            load_index(file, now)
     whole = file.read_bytes()
     flipped = bytearray(whole)
     flipped[len(whole) // 3] ^= 255
@@ -131,17 +134,17 @@ def test_an_index_of_another_model_or_a_broken_one_is_refused(ring_index, tmp_pa
     broken = [b"", b"hello", whole[: len(whole) // 2], bytes(flipped)]
     for content in [*broken, (tmp_path / "strange.npz").read_bytes()]:
         file.write_bytes(content)
-        with pytest.raises(ValueError, match="index.npz"):
-            load_index(file, "ring")
+        with pytest.raises(InputError, match=r"index\.npz"):
+            load_index(file, {})
     with pytest.raises(FileNotFoundError):
-        load_index(tmp_path / "none.npz", "ring")
+        load_index(tmp_path / "none.npz", {})
 
 
 def test_many_codes_are_sampled_and_the_sample_repeats():
     codes = ring(3000)
-    index = build_index(codes, "ring", most=500)
+    index = build_index(codes, max_codes=500)
     assert len(index.codes) == 500
-    np.testing.assert_array_equal(index.codes, build_index(codes, "ring", most=500).codes)
+    np.testing.assert_array_equal(index.codes, build_index(codes, max_codes=500).codes)
 
 
 @pytest.mark.parametrize("steps", [1, 0])

@@ -1,4 +1,4 @@
-"""pictures.read_character: pictures of characters on all sorts of paper come out as they were."""
+"""support/own.py: pictures of characters on all sorts of paper come out as they were."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from PIL import Image
 from scipy import ndimage
 
 from support.demo import draw_demo_set
-from support.pictures import read_character
+from support.own import read_character
 
 CHARACTERS = draw_demo_set(4, 1)[0][0] / np.float32(255)  # four of each class
 

@@ -232,7 +232,8 @@ def open_run(run, data_root):
     config = runs.read_config(run) | ({"data_root": data_root} if data_root else {})
     path = run / "model.keras"
     if not path.exists():
-        raise FileNotFoundError(f"no finished epoch in {run}: {runs.command('train', run)}")
+        go_on = runs.command("train", run, "--resume")
+        raise FileNotFoundError(f"no finished epoch in {run}: {go_on}")
     folder = dataset.data_folder(config["data"], config["data_root"])
     note = take_note(path, *dataset.data_files(config["split"], folder))
     return load_autoencoder(path), load_data(config), note

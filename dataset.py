@@ -99,13 +99,13 @@ def class_names(split="balanced", data_root=None):
     return read_mapping(path) if path.exists() else dict(CLASSES[split])
 
 
-def find_data(data="auto", split="balanced", data_root=None):
+def find_data(data="auto", split="balanced", data_root=None, urls=URLS):
     """Decides which data there are to work with; downloads EMNIST, or draws the demo set.
 
     Args:
         data: "emnist": the split's files, downloaded if they are not there; "demo": the made-up
             set; "auto": emnist, downloaded at the first try, else demo.
-        split, data_root: as for load_emnist.
+        split, data_root, urls: as for download.
 
     Returns:
         "emnist" or "demo"; data_folder gives the folder of its files.
@@ -120,9 +120,9 @@ def find_data(data="auto", split="balanced", data_root=None):
         if (root / f"emnist-{split}.npz").exists() or not (missing := missing_files(split, root)):
             return "emnist"
         try:
-            download(split, root, retries=0 if data == "auto" else RETRIES)
+            download(split, root, urls, retries=0 if data == "auto" else RETRIES)
             return "emnist"
-        except OSError as error:
+        except DownloadError as error:
             none_is_there = len(missing) == len(_files(split, root, "txt"))
             if data == "emnist" or split != "balanced" or not none_is_there:
                 message = f"{_help_missing(split, root, missing)}; {error}"
@@ -143,7 +143,7 @@ def download(split="balanced", data_root=None, urls=URLS, retries=RETRIES):
         The paths of the files that were not there before.
 
     Raises:
-        OSError: they cannot be fetched or written; says why for each address, and what to do.
+        DownloadError: they cannot be fetched; says why for each address, and what to do.
         ValueError: a file that is there is damaged or not NIST's; names it.
     """
     root = resolve_root(data_root)
@@ -154,7 +154,7 @@ def download(split="balanced", data_root=None, urls=URLS, retries=RETRIES):
         try:
             return fetch_members(root, members, urls, root / "gzip.zip", retries)
         except DownloadError as error:
-            raise OSError(
+            raise DownloadError(
                 f"cannot download {split} ({error}): try again later, or put gzip.zip, got "
                 f"elsewhere, into {root}, or use: python autoencoder.py train --data demo"
             ) from error

@@ -5,7 +5,6 @@ import hashlib
 import sys
 import time
 import zipfile
-from pathlib import PurePosixPath
 
 import click
 
@@ -40,13 +39,11 @@ def download(folder, members, urls, archive=None, retries=RETRIES):
     Raises: DownloadError: says why, for each address. OSError: a file cannot be read or written.
         InputError: a file that is there, or `archive`, is damaged or not the expected one.
     """
-    wanted = {folder / PurePosixPath(name).name: (name, md5) for name, md5 in members.items()}
+    wanted = {folder / name.rpartition("/")[2]: (name, md5) for name, md5 in members.items()}
     missing = [path for path in wanted if not path.exists()]
     for path, (_, md5) in wanted.items():
         if path not in missing and _md5(path) != md5:
-            raise InputError(
-                f"{path}: its md5 sum is not the expected one; remove it and download again"
-            )
+            raise InputError(f"{path}: its md5 sum is wrong; remove it and download again")
     if missing and archive and archive.exists():
         try:
             with contextlib.ExitStack() as stack:
@@ -59,7 +56,7 @@ def download(folder, members, urls, archive=None, retries=RETRIES):
 
 
 def _fetch(folder, wanted, urls, retries):
-    failures = []
+    failures = {}
     with _make_session(retries) as session:
         for url in urls:
             for attempt in range(retries + 1):
@@ -68,14 +65,12 @@ def _fetch(folder, wanted, urls, retries):
                         _unpack(_open_remote(url, session, folder, stack), wanted)
                     return notice(f"downloaded from {url}")
                 except _ZipError as error:
-                    failure = f"{url}: {error}"
+                    failures[url] = f"{url}: {error}"
                     if attempt == retries or not error.may_pass:
-                        failures.append(failure)
                         break
-                pause = BACKOFF * 2**attempt
-                notice(f"{failure}; trying again in {pause} s")
-                time.sleep(pause)
-    raise DownloadError("; ".join(failures) or "no address was given")
+                notice(f"{failures[url]}; trying again")
+                time.sleep(BACKOFF * 2**attempt)
+    raise DownloadError("; ".join(failures.values()) or "no address was given")
 
 
 def _make_session(retries):
@@ -127,28 +122,24 @@ def _unpack(opened, wanted):
             with _reading():
                 info = opened.getinfo(name)
                 member = opened.open(info)
-            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise _ZipError(f"{name} is not deflated")  # others unpack without a bound
             with member:
+                if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise _ZipError(f"{name} is not deflated")  # others unpack without a bound
                 _copy(member, info.file_size, unfinished, name)
             if _md5(unfinished) != md5:
-                raise _ZipError(f"the md5 sum of {name} is not the expected one")
+                raise _ZipError(f"the md5 sum of {name} is wrong")
 
 
 def _copy(source, length, path, label):
     """Writes all that `source` gives to `path`. length: how many bytes it claims to have."""
     hidden = not sys.stderr.isatty()
     bar = click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden)
+    read = _reading()(source.read)  # as a decorator, so that only errors of `source` are turned
     with open(path, "wb") as file, bar:
-        block = b""
-        while True:
+        while block := read(1 << 18):
             bar.update(file.write(block))
             if max(length, file.tell()) > LARGEST:
                 raise _ZipError(f"{label} is longer than {LARGEST:,} bytes")
-            with _reading():
-                block = source.read(1 << 18)
-            if not block:
-                return
 
 
 def _md5(path):

@@ -50,7 +50,7 @@ def test_the_example_runs(trained, characters, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DATA_ROOT", str(characters))
     names = {}
-    exec(example, names)  # noqa: S102
+    exec(example, names)
     assert names["codes"].shape == (235, 32)
     assert names["images"].shape == (235, 28, 28, 1)
     assert (tmp_path / "exported/saved_model.pb").exists()

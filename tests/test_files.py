@@ -352,7 +352,8 @@ def test_each_flipped_bit_of_an_npz_is_noticed_or_harmless(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "part", ["directory", pytest.param("header", marks=pytest.mark.xfail(reason=SILENT))]
+    "part",
+    ["directory", pytest.param("header", marks=pytest.mark.xfail(reason=SILENT, strict=True))],
 )
 def test_a_cache_with_a_flipped_bit_is_rebuilt(made, part):
     root, train, _ = made

@@ -95,32 +95,24 @@ def load_index(path, now):
         codes, component = arrays["codes"], arrays["component"]
         edges = arrays["data"], arrays["indices"], arrays["indptr"]
         graph = csr_matrix(edges, shape=(len(codes), len(codes)))
-        graph.check_format()
-        if codes.ndim != 2 or component.shape != (len(codes),):
-            raise ValueError("its arrays do not fit each other")
-    except (KeyError, ValueError, TypeError, IndexError) as error:
+    except (KeyError, ValueError, TypeError) as error:
         raise InputError(f"{path}: damaged ({error})") from error
     return Index(codes, graph, component)
 
 
-def build_index(codes, max_codes=MAX_CODES):
-    """Builds the graph in which geodesic searches.
+def build_index(codes):
+    """Builds the Index in which geodesic searches, of codes (N, D).
 
-    Args:
-        codes: (N, D), N at least 1, finite.
-        max_codes: if there are more, a random sample is taken, always the same one.
-
-    Returns:
-        An Index of min(N, max_codes) nodes.
+    If there are more than MAX_CODES, a random sample is taken, always the same one.
 
     Raises:
-        InputError: codes are not a finite (N, D) array.
+        InputError: codes are not a finite (N, D) array with N at least 1.
     """
     codes = np.ascontiguousarray(codes, "float32")
     if codes.ndim != 2 or not codes.size or not np.isfinite(codes).all():
         raise InputError(f"codes must be a finite (N, D) array, not {codes.shape}")
-    if len(codes) > max_codes:
-        chosen = np.random.default_rng(0).choice(len(codes), max_codes, replace=False)
+    if len(codes) > MAX_CODES:
+        chosen = np.random.default_rng(0).choice(len(codes), MAX_CODES, replace=False)
         codes = codes[np.sort(chosen)]
     near, _ = _nearest(codes, codes, NEIGHBOURS + 1)  # each among its own neighbours
     nodes = np.zeros_like(codes)
@@ -158,10 +150,10 @@ def geodesic(index, start, end, steps=10, decode=None):
         raise InputError(f"steps must be at least 2, not {steps}")
     graph, near_start, near_end = _with_ends(index, start, end)
     unjoined = index.component[near_start] != index.component[near_end]
-    everything = np.concatenate([index.codes, start, end])
     rows, count = len(start), len(index.codes)
-    path = np.empty((rows, steps, index.codes.shape[1]), "float32")
+    everything = np.concatenate([index.codes, start, end])
     points = POINTS_PER_STEP * max(steps - 1, 9) + 1
+    path = []
     for first in range(0, rows, BATCH_ROWS):
         batch = np.arange(first, min(first + BATCH_ROWS, rows))
         _, previous = dijkstra(graph, indices=count + batch, return_predecessors=True)
@@ -169,15 +161,22 @@ def geodesic(index, start, end, steps=10, decode=None):
             _walk(before, count + row, count + rows + row)
             for row, before in zip(batch, previous, strict=True)
         )
-        lines = _smooth(np.stack([_resample(everything[walk], points) for walk in walks]))
-        lines = lines.astype("float32")
-        _, apart = _nearest(index.codes, lines.reshape(-1, lines.shape[-1]), NEIGHBOURS // 2)
-        doubts = apart.mean(1).reshape(lines.shape[:2])
-        pictures = decode(lines) if decode else lines
-        for row, line, seen, doubt in zip(batch, lines, pictures, doubts, strict=True):
-            path[row] = line[_choose(_arc_length(seen), doubt, steps)]
+        lines = np.stack([_resample(everything[walk], points) for walk in walks])
+        path += _place_frames(_smooth(lines).astype("float32"), index, steps, decode)
+    path = np.stack(path)
     path[:, 0], path[:, -1] = start, end
     return path, unjoined
+
+
+def _place_frames(lines, index, steps, decode):
+    """A list of (steps, D): the frames of each of the (R, M, D) lines."""
+    _, apart = _nearest(index.codes, lines.reshape(-1, lines.shape[-1]), NEIGHBOURS // 2)
+    doubts = apart.mean(1).reshape(lines.shape[:2])
+    pictures = decode(lines) if decode else lines
+    return [
+        line[_choose(_arc_length(seen), doubt, steps)]
+        for line, seen, doubt in zip(lines, pictures, doubts, strict=True)
+    ]
 
 
 def _with_ends(index, start, end):

@@ -25,10 +25,17 @@ def read_character(path):
         FileNotFoundError: there is no such file.
         ValueError: the file is not a picture, or shows no ink; names it.
     """
-    from PIL import Image
+    light = _read_grey(path)
+    ink = _find_ink(light)
+    if ink is None:
+        raise InputError(f"{path}: no ink to be seen; give a picture of one character")
+    return _centre(ink)
+
+
+def _find_ink(light):
+    """How much ink is in each pixel, 0 to 1, without specks; None where no ink can be told."""
     from scipy import ndimage
 
-    light = _read_grey(path)
     light = ndimage.gaussian_filter(light, max(light.shape) / 250)
     ink = _light_of_paper(light) - light
     noise = np.median(np.abs(ink))  # most of a picture is paper
@@ -36,13 +43,18 @@ def read_character(path):
         ink = -ink
     level = np.median(ink[ink >= ink.max() / 2])
     if not level >= max(12 * noise, 10):
-        raise InputError(f"{path}: no ink to be seen; give a picture of one character")
+        return None
     ink = np.clip((ink / level - 0.1) / 0.9, 0, 1)
-
     marks, count = ndimage.label(ink > 0.2, np.ones((3, 3)))
     sizes = ndimage.sum_labels(ink, marks, range(count + 1))
     sizes[0] = 0
     ink[~np.isin(marks, np.flatnonzero(sizes > 0.03 * sizes.max()))] = 0  # specks, not dots
+    return ink
+
+
+def _centre(ink):
+    """The ink, cropped and centred in a square with a margin, as an image of EMNIST's size."""
+    from PIL import Image
 
     rows, columns = (np.flatnonzero((ink > 0).any(axis=axis)) for axis in (1, 0))
     low, high = np.array([columns[[0, -1]], rows[[0, -1]]]).T

@@ -11,11 +11,9 @@ paints ghosts. The geodesic goes from character to character:
 2. These nodes are joined to their neighbours. An edge costs its length to the power of 2.5, so that
    many short hops among characters are cheaper than a leap across nothing: the shortest path
    under such costs is the sample Fermat distance (Groisman, Jonckheere, Sapienza 2022,
-   "Nonhomogeneous Euclidean first-passage percolation and distance learning"), Isomap's geodesic
-   (Tenenbaum, de Silva, Langford 2000) for power 1.
+   "Nonhomogeneous Euclidean first-passage percolation and distance learning", arXiv:1810.09398).
 3. The path zigzags from node to node; its quick turns are damped, which makes it shorter.
-4. The frames are chosen from it at nearly even distances. Small shifts avoid the middle of long
-   hops, where no node is near and the picture is doubtful.
+4. The frames are chosen from it at nearly even distances, away from the middle of long hops.
 """
 
 from dataclasses import dataclass
@@ -115,9 +113,7 @@ def build_index(codes):
         chosen = np.random.default_rng(0).choice(len(codes), MAX_CODES, replace=False)
         codes = codes[np.sort(chosen)]
     near, _ = _nearest(codes, codes, NEIGHBOURS + 1)  # each among its own neighbours
-    nodes = np.zeros_like(codes)
-    for column in near.T:
-        nodes += codes[column] / near.shape[1]
+    nodes = sum(codes[column] for column in near.T) / near.shape[1]
     graph = _join(nodes, np.repeat(np.arange(len(nodes)), near.shape[1]), near.ravel())
     count, component = connected_components(graph, directed=False)
     components = component
@@ -182,8 +178,8 @@ def _place_frames(lines, index, steps, decode):
 def _with_ends(index, start, end):
     """The graph of costs with the R starts and R ends as further nodes, in this order.
 
-    Edges only leave a start and only reach an end. Each start has an edge to its end too:
-    neighbours need no detour. Returned beside it: the node nearest to each start, and to each end.
+    Edges only leave a start and only reach an end; each start has one to its end. Beside the graph:
+    the node nearest to each start, and to each end.
     """
     count, rows = len(index.codes), len(start)
     near_start, to_start = _nearest(index.codes, start, NEIGHBOURS)
@@ -239,7 +235,7 @@ def _bridges(nodes, component):
 
 
 def _walk(previous, start, end):
-    """The nodes from start to end, in order, out of each node's predecessor."""
+    """The nodes from start to end, in order, from each node's predecessor."""
     walk = [end]
     while walk[-1] != start:
         walk.append(previous[walk[-1]])
@@ -260,18 +256,19 @@ def _choose(reached, doubt, steps):
     1 + STEP_TOLERANCE times the mean. If there are none (a line of equal points), they are even.
     """
     doubt = (doubt / max(doubt.mean(), MIN_LENGTH)) ** 4
-    step = reached - reached[:, None]  # from the row's point to the column's
-    allowed = (step > 0) & (step <= (1 + STEP_TOLERANCE) * reached[-1] / (steps - 1))
-    barrier = np.where(allowed, 0, np.inf)
-    cost = np.where(np.arange(len(doubt)) == 0, 0, np.inf)
+    points = np.arange(len(doubt))
+    first = np.searchsorted(reached, reached - (1 + STEP_TOLERANCE) * reached[-1] / (steps - 1))
+    before = points[:, None] - np.arange(1, max((points - first).max(), 1) + 1)
+    barrier = np.where((before >= first[:, None]) & (reached[before] < reached[:, None]), 0, np.inf)
+    cost = np.where(points == 0, 0, np.inf)
     sources = []
     for _ in range(steps - 1):
-        through = cost[:, None] + barrier
-        sources.append(through.argmin(0))
-        cost = through.min(0) + doubt
+        through = cost[before] + barrier
+        sources.append(before[points, through.argmin(1)])
+        cost = through.min(1) + doubt
     if not np.isfinite(cost[-1]):
-        return np.linspace(0, len(doubt) - 1, steps).round().astype(int)
-    chosen = [len(doubt) - 1]
+        return np.linspace(0, points[-1], steps).round().astype(int)
+    chosen = [points[-1]]
     for source in reversed(sources):
         chosen.append(source[chosen[-1]])
     return chosen[::-1]

@@ -21,7 +21,7 @@ import numpy as np
 
 import dataset
 from dataset import IMAGE_SIZE
-from support import figures, runs
+from support import figures, pictures, runs
 from support.console import CONTEXT_SETTINGS, Commands, InputError, import_keras, notice
 from support.ends import check_choice, choose_ends
 from support.files import locked, take_note
@@ -310,8 +310,6 @@ def train(ctx, run_dir, data, split, data_root, resume, overwrite, **options):
 
 def train_run(run, config, overwrite):
     """Trains in the run's folder, which is locked, and reports."""
-    from support.pictures import draw_curves
-
     x_train, x_val, x_test, *_ = load_data(config)
     description = runs.describe(train=x_train, validation=x_val, test=x_test)
     _, steps = batch_size_and_steps(config, x_train)
@@ -324,7 +322,7 @@ def train_run(run, config, overwrite):
         autoencoder = load_autoencoder(last, True) if last.exists() else new_model(config, steps)
     history = fit(run, config, autoencoder, x_train, x_val)
     floor = figures.cross_entropy(x_val, x_val).mean()
-    draw_curves(run / "curves.png", history, floor)
+    pictures.draw_curves(run / "curves.png", history, floor)
 
     best = min(history, key=lambda row: row["val_loss"])
     excess = f"{best['val_loss'] - floor:.4f} above the floor"
@@ -338,8 +336,6 @@ def train_run(run, config, overwrite):
 @moved_data_option
 def test(run_dir, data_root):
     """Measure the reconstructions of the test images and draw them."""
-    from support import pictures
-
     run = Path(run_dir)
     autoencoder, (x_train, _, x, y, names), _ = open_run(run, data_root)
     codes = encode(autoencoder, x)
@@ -364,20 +360,20 @@ def check_out(ctx, param, value):
 @run_dir_option
 @moved_data_option
 @click.option("--path", type=PATH, default="linear", help=PATH_HELP)
-@click.option("--steps", type=click.IntRange(2), default=10, help="Frames from end to end.")
-@click.option("--rows", type=COUNT, help="Random pairs of test images.  [default: 10]")
+@click.option("--steps", type=click.IntRange(2, 1000), default=10, help="Frames from end to end.")
+@click.option(
+    "--rows", type=click.IntRange(1, 1000), help="Random pairs of test images.  [default: 10]"
+)
 @click.option("--from", "from_text", help="A word to morph from, a row for each character.")
 @click.option("--to", "to_text", help="A word of the same length to morph into.")
 @click.option("--image", "images", multiple=True, help="Your picture of a character; repeat it.")
 @click.option("--seed", type=SEED, help="Of random images.  [default: 0; typical ones for words]")
-@click.option("--scale", type=COUNT, default=4, help="Enlarges a .gif or .html.")
+@click.option("--scale", type=click.IntRange(1, 50), default=4, help="Enlarges a .gif or .html.")
 @click.option("--out", type=FILE, callback=check_out, help="[default: morph.png in the run folder]")
 def morph(run_dir, data_root, path, steps, rows, from_text, to_text, images, seed, scale, out):
     """Turn characters into others, as a .png, .gif, .html or .npz."""
-    from support.geodesic import open_index
-    from support.pictures import write_morph
-
-    check_choice(rows, from_text, to_text, images)
+    count = check_choice(rows, from_text, to_text, images)
+    pictures.check_size(out or "", count, steps, IMAGE_SIZE, scale)
     own = [read_character(image) for image in images]
     run = Path(run_dir)
     autoencoder, (x_train, x_val, x, y, names), note = open_run(run, data_root)
@@ -387,6 +383,8 @@ def morph(run_dir, data_root, path, steps, rows, from_text, to_text, images, see
     shown = (ends.names != "").all(axis=1)  # the other rows stay blank
     a, b = (to_codes(images) for images in ends.images[shown].swapaxes(0, 1))
     if path == "geodesic":
+        from support.geodesic import open_index
+
         index = open_index(run / "index.npz", note, lambda: map(to_codes, (x_train, x_val)))
         shown_codes = geodesic_path(index, a, b, steps, autoencoder)
     else:
@@ -397,7 +395,7 @@ def morph(run_dir, data_root, path, steps, rows, from_text, to_text, images, see
     codes[shown], frames[shown] = shown_codes, decode(autoencoder, shown_codes)
 
     out = Path(out or run / "morph.png")
-    write_morph(out, f"{ends.title}, {path} path", ends, codes, frames, scale)
+    pictures.write_morph(out, f"{ends.title}, {path} path", ends, codes, frames, scale)
     click.echo(out)
 
 

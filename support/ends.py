@@ -7,6 +7,8 @@ import numpy as np
 
 from support.console import InputError
 
+DEFAULT_ROWS = 10  # random pairs
+
 
 @dataclass
 class Ends:
@@ -26,7 +28,10 @@ class Ends:
 
 
 def check_choice(rows, from_text, to_text, images):
-    """Refuses options that do not say one thing to morph: rows, two texts, or a person's pictures.
+    """Refuses options that do not say one thing to morph: rows, two texts, or own pictures.
+
+    Returns:
+        How many rows it will be.
 
     Raises:
         click.UsageError: says what is wrong with them.
@@ -42,6 +47,8 @@ def check_choice(rows, from_text, to_text, images):
             raise click.UsageError("--from and --to must be of the same length, and not empty")
         if any((a == " ") != (b == " ") for a, b in zip(from_text, to_text, strict=True)):
             raise click.UsageError("spaces must be at the same positions in --from and --to")
+        return len(from_text)
+    return len(images) - 1 if images else rows or DEFAULT_ROWS
 
 
 def choose_ends(own, from_text, to_text, rows, seed, x, y, class_names, encode):
@@ -65,7 +72,7 @@ def choose_ends(own, from_text, to_text, rows, seed, x, y, class_names, encode):
         names = np.stack([numbers[:-1], numbers[1:]], axis=1)
         return Ends(images, none, none, names, f"{len(own)} own pictures", "your pictures")
     if from_text is None:
-        indices = random_pairs(y, rows or 10, seed or 0)
+        indices = random_pairs(y, rows or DEFAULT_ROWS, seed or 0)
         title = f"{len(indices)} random pairs"
     else:
         indices = word_pairs(from_text, to_text, class_names, y, encode(x), seed)

@@ -10,6 +10,7 @@ import io
 import string
 from pathlib import Path
 
+import click
 import numpy as np
 
 from support.files import replacing
@@ -18,6 +19,8 @@ ZOOM = 2  # screen pixels for a pixel of an image
 DPI = 100
 ROW_GAP, NAME_WIDTH = 6, 14  # pixels of an image, below a strip and on its sides
 MAX_SIDE = 60_000  # screen pixels; matplotlib draws fewer than 65,536
+MAX_WIDTH = 65_535  # screen pixels of a GIF, and of what browsers draw
+MAX_PIXELS = 300_000_000  # of all frames: they are held in memory
 GIF_TRAVEL, GIF_REST, GIF_SHORTEST = 1500, 900, 40  # ms: end to end, at an end, a frame's least
 
 
@@ -110,6 +113,27 @@ def draw_codes(path, codes, y, names, most=3000):
     ax.set_axis_off()
     with replacing(path) as unfinished:
         figure.savefig(unfinished, format="png")
+
+
+def check_size(path, rows, steps, side, scale):
+    """Refuses an animation or page that is too large. side: of an image, in pixels.
+
+    Raises:
+        click.UsageError: says which options to lower.
+    """
+    if Path(path).suffix.lower() not in (".gif", ".html"):
+        return
+    if rows * side * scale > MAX_WIDTH:
+        most = MAX_WIDTH // (rows * side)
+        raise click.UsageError(
+            f"{rows} rows at --scale {scale} are {rows * side * scale:,} pixels wide, more than "
+            f"{MAX_WIDTH:,}; " + (f"--scale {most} would do" if most else "use fewer rows")
+        )
+    if rows * steps * (side * scale) ** 2 > MAX_PIXELS:
+        raise click.UsageError(
+            f"{rows} rows of {steps} frames at --scale {scale} are too large: more than "
+            f"{MAX_PIXELS:,} pixels; lower --rows, --steps or --scale"
+        )
 
 
 def write_morph(path, title, ends, codes, frames, scale):

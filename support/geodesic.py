@@ -3,17 +3,17 @@
     index = open_index(path, note, make_codes)       # built once for a model
     path, unjoined = geodesic(index, start, end, steps=10)
 
-The straight line between two codes crosses regions without a single character, where the decoder
-paints ghosts. The geodesic goes from character to character:
+The straight line between two codes crosses regions without any character, where the decoder paints
+ghosts. The geodesic goes from character to character:
 
-1. Each code of the training set is replaced by the mean of itself and its nearest neighbours.
-   Details of one person's hand cancel, and what remains is decoded to clearer handwriting.
+1. Each code of the training set is replaced by the mean of itself and its nearest neighbours. The
+   details of one person's hand cancel, and the decoder draws clearer handwriting.
 2. These nodes are joined to their neighbours. An edge costs its length to the power of 2.5, so that
-   many short hops among characters are cheaper than a leap across nothing: the shortest path
-   under such costs is the sample Fermat distance (Groisman, Jonckheere, Sapienza 2022,
+   many short hops between characters are cheaper than one long hop through an empty region. The
+   cost of the cheapest path is the sample Fermat distance (Groisman, Jonckheere, Sapienza 2022,
    "Nonhomogeneous Euclidean first-passage percolation and distance learning", arXiv:1810.09398).
-3. The path zigzags from node to node; its quick turns are damped, which makes it shorter.
-4. The frames are chosen from it at nearly even distances, away from the middle of long hops.
+3. The path zigzags from node to node. Its quick turns are damped, which makes it shorter.
+4. Frames are chosen from it at nearly even distances, but not in the middle of a long hop.
 """
 
 from dataclasses import dataclass
@@ -26,24 +26,23 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 from support.console import InputError, notice
 from support.files import READ_ONLY, is_stale, read_npz, save_npz
 
-NEIGHBOURS = 16  # that a code is averaged with, and joined to
-POWER = 2.5  # of the length, in the cost of an edge
+NEIGHBOURS = 16  # of a code: it is averaged with them, and joined to them
+POWER = 2.5  # the cost of an edge is its length to this power
 SMOOTHING = 0.05  # width of the Gaussian that damps turns, as a share of the path
-MAX_CODES = 120_000  # in the index; of more, a random sample is taken
+MAX_CODES = 120_000  # in the index; if there are more, a random sample
 STEP_TOLERANCE = 0.14  # how much longer than the mean a step between frames may be
-POINTS_PER_STEP = 14  # of a smoothed path; the frames are chosen from these points
-MAX_EXACT = 20_000  # codes; among more, the neighbours are searched approximately
-MIN_LENGTH = 1e-9  # codes may be equal, and a sparse matrix has no edges of length 0
-BATCH_ROWS = 16  # searched at a time, to bound the memory
+POINTS_PER_STEP = 14  # of a smoothed path; frames are chosen from these points
+MAX_EXACT = 20_000  # codes; among more, the search for neighbours is approximate
+MIN_LENGTH = 1e-9  # codes may be equal, and a sparse graph has no edges of length 0
+BATCH_ROWS = 16  # at a time, to limit memory
 
 
 @dataclass
 class Index:
     """A graph of codes, each joined to its nearest neighbours.
 
-    codes: (N, D) float32, the nodes, each the mean of a few neighbouring codes. graph: (N, N)
-    sparse, symmetric, connected, the lengths of the edges. component: (N,) int32, equal for nodes
-    that are joined without a bridge.
+    codes: (N, D) float32, means of neighbouring codes. graph: (N, N) sparse, symmetric, connected:
+    lengths of edges. component: (N,) int32, equal for nodes that are connected without a bridge.
     """
 
     codes: np.ndarray
@@ -59,8 +58,8 @@ class Index:
 def open_index(path, now, make_codes):
     """The Index at `path`, or a new one that is saved there.
 
-    now: a note of the files of the model and the data as they are today; an index that was made
-    from others is rebuilt. make_codes: gives the codes to build it from, parts of (N, D).
+    now: a note of today's model and data files; an index made from other files is rebuilt.
+    make_codes: returns the codes to build it from, as parts (N, D).
     """
     try:
         return load_index(path, now)
@@ -80,11 +79,11 @@ def open_index(path, now, make_codes):
 
 
 def load_index(path, now):
-    """The Index that Index.save wrote. now: a note of the same files as they are today.
+    """The Index that Index.save wrote. now: a note of the same files today.
 
     Raises:
-        FileNotFoundError: there is none.
-        InputError: it is damaged, or the files have changed since; build a new one.
+        FileNotFoundError: there is no file at `path`.
+        InputError: it is damaged, or was built from files that have changed since.
     """
     arrays, note = read_npz(path)
     if is_stale(note, now):
@@ -112,7 +111,7 @@ def build_index(codes):
     if len(codes) > MAX_CODES:
         chosen = np.random.default_rng(0).choice(len(codes), MAX_CODES, replace=False)
         codes = codes[np.sort(chosen)]
-    near, _ = _nearest(codes, codes, NEIGHBOURS + 1)  # each among its own neighbours
+    near, _ = _nearest(codes, codes, NEIGHBOURS + 1)  # each is its own neighbour, too
     nodes = sum(codes[column] for column in near.T) / near.shape[1]
     graph = _join(nodes, np.repeat(np.arange(len(nodes)), near.shape[1]), near.ravel())
     count, component = connected_components(graph, directed=False)
@@ -124,19 +123,18 @@ def build_index(codes):
 
 
 def geodesic(index, start, end, steps=10, decode=None):
-    """The paths between codes, as frames at nearly even distances.
+    """Geodesic paths between codes, as frames at nearly even distances.
 
     Args:
         index: an Index.
         start, end: (R, D) codes, the ends of R rows.
         steps: frames in a row, at least 2; the first is start, the last is end, both exactly.
-        decode: a function of codes (..., D) that gives their pictures (..., height, width). With
-            it the distances are even in the pictures, without it in the codes.
+        decode: a function, codes (..., D) -> pictures (..., height, width). With it, the distances
+            are even between pictures, without it, between codes.
 
     Returns:
         path: (R, steps, D) float32.
-        unjoined: (R,) bool, rows whose ends lie in different components: their path has to leap
-            across a gap where it is narrowest.
+        unjoined: (R,) bool, rows whose ends lie in different components: their path crosses a gap.
 
     Raises:
         InputError: steps is less than 2.
@@ -176,10 +174,10 @@ def _place_frames(lines, index, steps, decode):
 
 
 def _with_ends(index, start, end):
-    """The graph of costs with the R starts and R ends as further nodes, in this order.
+    """The graph of costs, with R starts and then R ends as further nodes.
 
-    Edges only leave a start and only reach an end; each start has one to its end. Beside the graph:
-    the node nearest to each start, and to each end.
+    Edges lead out of starts and into ends, and from each start to its end. Beside the graph: the
+    node nearest to each start, and to each end.
     """
     count, rows = len(index.codes), len(start)
     near_start, to_start = _nearest(index.codes, start, NEIGHBOURS)
@@ -202,19 +200,19 @@ def _nearest(codes, queries, count):
 
     count = min(count, len(codes))
     search = faiss.IndexFlatL2(codes.shape[1])
-    if len(codes) > MAX_EXACT:  # 99% of the neighbours in a fifth of the time
+    if len(codes) > MAX_EXACT:  # finds 99% of the neighbours in a fifth of the time
         search = faiss.IndexIVFFlat(search, codes.shape[1], 256)
         search.nprobe = 16
         search.train(codes[:: len(codes) // MAX_EXACT])
     search.add(codes)
     squares, near = search.search(queries, count)
-    missing = near < 0  # fewer than `count` where it looked: the nearest stands in
+    missing = near < 0  # fewer found than `count`: the nearest fills in
     near = np.where(missing, near[:, :1], near)
     return near, np.sqrt(np.maximum(np.where(missing, squares[:, :1], squares), 0))
 
 
 def _join(nodes, tail, head):
-    """The (N, N) sparse, symmetric matrix of the lengths of edges between nodes."""
+    """The lengths of edges between nodes: (N, N), sparse and symmetric."""
     parts = zip(np.array_split(tail, 32), np.array_split(head, 32), strict=True)  # less memory
     length = np.concatenate([np.linalg.norm(nodes[t] - nodes[h], axis=1) for t, h in parts])
     graph = csr_matrix((np.maximum(length, MIN_LENGTH), (tail, head)), (len(nodes), len(nodes)))
@@ -251,9 +249,9 @@ def _arc_length(line):
 def _choose(reached, doubt, steps):
     """Which points of a line to show: (steps,) indices, both ends among them.
 
-    reached: (M,), how far along the line each point lies. doubt: (M,). Dynamic programming finds
-    the points whose doubts have the least sum of fourth powers, in steps of at most
-    1 + STEP_TOLERANCE times the mean. If there are none (a line of equal points), they are even.
+    reached: (M,), how far along the line each point lies. doubt: (M,), how far from nodes.
+    Dynamic programming minimises the sum of doubt**4 over the chosen points; no step may be longer
+    than 1 + STEP_TOLERANCE times the mean. If that is impossible, their indices are even.
     """
     doubt = (doubt / max(doubt.mean(), MIN_LENGTH)) ** 4
     points = np.arange(len(doubt))
@@ -275,7 +273,7 @@ def _choose(reached, doubt, steps):
 
 
 def _resample(line, count):
-    """(M, D) points of a line -> (count, D) on it, at even distances, both ends among them."""
+    """(M, D) points of a line -> (count, D) points on it, at even distances, with both ends."""
     reached = _arc_length(line)
     where = np.linspace(0, reached[-1], count)
     before = np.clip(np.searchsorted(reached, where, side="right") - 1, 0, len(line) - 2)
@@ -285,10 +283,10 @@ def _resample(line, count):
 
 
 def _smooth(lines):
-    """(R, M, D) lines, their quick turns damped, with the same ends.
+    """(R, M, D) lines -> the same with quick turns damped; the ends stay.
 
-    What separates a line from the straight one between its ends is written as a sine series, and
-    its terms are damped as a Gaussian of the width SMOOTHING does it.
+    A line's difference from the straight line between its ends is written as a sine series. Its
+    terms are damped like those of a convolution with a Gaussian of the width SMOOTHING.
     """
     t = np.linspace(0, 1, lines.shape[1])[:, None]
     straight = (1 - t) * lines[:, :1] + t * lines[:, -1:]

@@ -99,13 +99,13 @@ def class_names(split="balanced", data_root=None):
     return read_mapping(path) if path.exists() else dict(CLASSES[split])
 
 
-def find_data(data="auto", split="balanced", data_root=None, urls=URLS):
+def find_data(data="auto", split="balanced", data_root=None):
     """Decides which data to use; if needed, downloads EMNIST or draws the demo set.
 
     Args:
         data: "emnist": the split's files, downloaded if they are missing; "demo": the made-up set;
             "auto": emnist, and demo if the files are missing and a first download fails.
-        split, data_root, urls: as for download.
+        split, data_root: as for load_emnist.
 
     Returns:
         "emnist" or "demo"; data_folder returns the folder of its files.
@@ -120,7 +120,7 @@ def find_data(data="auto", split="balanced", data_root=None, urls=URLS):
         if (root / f"emnist-{split}.npz").exists() or not (missing := missing_files(split, root)):
             return "emnist"
         try:
-            download(split, root, urls, retries=0 if data == "auto" else RETRIES)
+            download(split, root, retries=0 if data == "auto" else RETRIES)
             return "emnist"
         except DownloadError as error:
             none_is_there = len(missing) == len(_files(split, root, "txt"))
@@ -133,11 +133,11 @@ def find_data(data="auto", split="balanced", data_root=None, urls=URLS):
     return "demo"
 
 
-def download(split="balanced", data_root=None, urls=URLS, retries=RETRIES):
+def download(split="balanced", data_root=None, urls=(), retries=RETRIES):
     """Fetches a split's files that are missing in DATA_ROOT from NIST's zip of all splits.
 
-    urls: addresses of the zip, tried in this order, each again up to `retries` times. A gzip.zip in
-    DATA_ROOT is used before any address.
+    urls: addresses of the zip, else URLS, tried in this order, each again up to `retries` times. A
+    gzip.zip in DATA_ROOT is used before any address.
 
     Returns:
         The paths of the new files.
@@ -152,7 +152,7 @@ def download(split="balanced", data_root=None, urls=URLS, retries=RETRIES):
         paths = [f"gzip/{file.name}" for file in ubyte_files(split, root)]
         members = {path: MD5[path] for path in paths if path in MD5}  # unpacked ones have no sum
         try:
-            return fetch_members(root, members, urls, root / "gzip.zip", retries)
+            return fetch_members(root, members, urls or URLS, root / "gzip.zip", retries)
         except DownloadError as error:
             raise DownloadError(
                 f"cannot download {split} ({error}): try again later, or put a gzip.zip from "
@@ -330,7 +330,7 @@ def cli():
 @click.option("--url", "urls", multiple=True, help="Address of the zip; repeat it for mirrors.")
 def download_command(split, data_root, urls):
     """Download a split's files from NIST and check them."""
-    for path in download(split, data_root, urls or URLS) or ["all files are there already"]:
+    for path in download(split, data_root, urls) or ["all files are there already"]:
         click.echo(path)
 
 

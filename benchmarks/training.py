@@ -236,12 +236,12 @@ def curves(data_root, seeds, epochs, out):
         curve.tick(last=True)
         points[name] += [*curve.points, (np.nan, np.nan)]  # a gap before the next run
         test = score(x_test, predict(x_test))["excess"]
-        figures[name].append((*curve.points[-1], test, curve.time_to(GOAL)))
+        figures[name].append((curve.points[-1][0], curve.time_to(GOAL), curve.points[-1][1], test))
     draw(out, points)
-    click.echo(f"| | seconds | validation | test | seconds to {GOAL} |\n|---|---|---|---|---|")
+    click.echo(f"| | seconds | to {GOAL} | validation | test |\n|---|---|---|---|---|")
     for name, runs in figures.items():
-        click.echo(row(name, np.median, np.transpose(runs), (0, 4, 4, 1)))
-    ours, old = (float(np.median([run[3] for run in figures[name]])) for name in list(figures)[:2])
+        click.echo(row(name, np.median, np.transpose(runs), (0, 1, 4, 4)))
+    ours, old = (float(np.median([run[1] for run in figures[name]])) for name in list(figures)[:2])
     click.echo(f"\nseconds to {GOAL}, design of 2017 / this autoencoder: {old / ours:.1f}")
 
 

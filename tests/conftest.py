@@ -1,10 +1,12 @@
 """What the tests share: EMNIST's files made on the spot, and a small run."""
 
+import contextlib
 import gzip
 import os
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +71,30 @@ def script(*words, **options):
     command = [sys.executable, PROJECT / words[0], *words[1:]]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen([str(word) for word in command], **pipes, **options)
+
+
+def leftovers(folder):
+    """The names of unfinished files in a folder."""
+    return [path.name for path in folder.glob(".emnist-autoencoder.*")]
+
+
+def processes_of(session):
+    """The processes of a session: one started with start_new_session, and all that it started."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has just ended
+            state, _, _, its_session, *_ = path.read_text().rpartition(")")[2].split()
+            if int(its_session) == session and state != "Z":
+                found.append(int(path.parent.name))
+    return found
+
+
+def wait_until(condition, seconds=60):
+    """Waits for what other processes do; whether it came in time."""
+    end = time.monotonic() + seconds
+    while not (came := condition()) and time.monotonic() < end:
+        time.sleep(0.01)
+    return came
 
 
 @pytest.fixture(scope="session")

@@ -11,12 +11,11 @@ import pytest
 from conftest import script, write_files
 
 import autoencoder
-import dataset
 from autoencoder import cli, linear_path
 from support.console import import_keras
 from support.demo import draw_demo_set
-from support.ends import random_pairs, word_pairs
-from support.figures import cross_entropy, pca_reconstructions
+from support.ends import random_pairs
+from support.figures import cross_entropy
 
 RUN = ("train", "--data", "emnist", "--batch-size", "32")
 
@@ -346,13 +345,6 @@ def test_test(trained, loaded, run):
         assert (folder / name).stat().st_size > 10_000
 
 
-def test_pca_is_the_best_linear_code():
-    rng = np.random.default_rng(0)
-    basis = rng.normal(size=(32, 784)) / 50
-    x = (0.5 + rng.uniform(-1, 1, (100, 32)) @ basis).astype(np.float32).reshape(-1, 28, 28)
-    assert np.allclose(pca_reconstructions(x[:80], x[80:], 32), x[80:], atol=1e-4)
-
-
 def test_a_model_from_elsewhere(trained, tmp_path, run):
     keras = import_keras()
     folder = tmp_path / "run"
@@ -388,28 +380,6 @@ def test_linear_path():
     path = linear_path(a, b, 5)
     assert path.shape == (2, 5, 32)
     assert np.allclose(path[1, :, 7], [0, 0.25, 0.5, 0.75, 1])
-
-
-def test_random_pairs():
-    y = np.repeat([3, 4, 5], 10)
-    pairs = random_pairs(y, 40, seed=0)
-    assert pairs.shape == (40, 2)
-    assert (y[pairs[:, 0]] != y[pairs[:, 1]]).all()
-    assert (random_pairs(y, 40, seed=0) == pairs).all()
-    assert (random_pairs(y, 40, seed=1) != pairs).any()
-    with pytest.raises(ValueError, match="one class"):
-        random_pairs(np.zeros(5), 1, seed=0)
-
-
-def test_word_pairs():
-    names = dataset.class_names("balanced")
-    y = np.array([10, 10, 10, 36, 12, 12])  # A A A a C C
-    codes = np.array([[0.0], [4], [5], [9], [1], [2]])
-    assert word_pairs("A a", "c A", names, y, codes).tolist() == [[1, 4], [-1, -1], [3, 1]]
-    drawn = {tuple(word_pairs("A", "a", names, y, codes, seed)[0]) for seed in range(20)}
-    assert drawn == {(0, 3), (1, 3), (2, 3)}
-    with pytest.raises(ValueError, match=r"no class for % é; the characters are ACac"):
-        word_pairs("%", "é", names, y, codes)
 
 
 def test_morph_arrays(trained, loaded, tmp_path, run):

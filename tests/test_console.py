@@ -1,0 +1,195 @@
+"""support/console.py: how commands fail, how they are interrupted, and Keras as we need it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import PROJECT, leftovers, processes_of, script, wait_until
+
+from dataset import load_emnist
+
+# A program as ours are, to be told what goes wrong in it.
+PROGRAM = """
+import os, signal, sys
+from pathlib import Path
+import click
+from support.console import Commands, InputError, notice
+from support.files import replacing
+
+@click.group(cls=Commands)
+def cli():
+    pass
+
+@cli.command()
+@click.argument("what")
+@click.argument("out", type=Path, required=False)
+def go(what, out):
+    notice("working")
+    click.echo("result")
+    if what in ("SIGINT", "SIGTERM", "SIGHUP"):
+        with replacing(out) as unfinished:
+            unfinished.write_text("half")
+            os.kill(os.getpid(), getattr(signal, what))
+            signal.pause()
+    if what == "chatter":
+        with open(out, "w"):
+            os.write(2, b"as TensorFlow does")
+    elif what != "nothing":
+        raise eval(what)
+
+cli()
+"""
+
+
+def start(*words, **options):
+    """Starts PROGRAM with a command of it."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": PROJECT}
+    return subprocess.Popen([sys.executable, "-c", PROGRAM, *map(str, words)], **pipes | options)
+
+
+def output(process):
+    """What a process wrote to both streams, and its exit code."""
+    with process:
+        stdout, stderr = process.communicate(timeout=120)
+    return stdout, stderr, process.returncode
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        ("InputError('bad\\nfile: look\\n there')", "bad file: look  there"),
+        ("FileNotFoundError('no data')", "no data"),
+        ("OSError(28, 'No space left on device', 'f')", "[Errno 28] No space left on device: 'f'"),
+    ],
+)
+def test_an_error_is_one_line(error, message):
+    stdout, stderr, code = output(start("go", error))
+    assert (stdout, stderr, code) == ("result\n", f"working\nError: {message}\n", 1)
+
+
+def test_wrong_usage_is_2_and_all_well_is_0():
+    assert output(start("go", "nothing")) == ("result\n", "working\n", 0)
+    assert output(start("gone"))[2] == 2
+
+
+@pytest.mark.parametrize("error", ["ValueError('odd')", "ZeroDivisionError()", "KeyError('x')"])
+def test_a_bug_keeps_its_traceback_and_asks_to_be_reported(error):
+    _, stderr, code = output(start("go", error))
+    lines = stderr.splitlines()
+    assert code == 1
+    assert lines[1] == "Traceback (most recent call last):"
+    assert any(", in go" in line for line in lines)
+    assert lines[-2].startswith(error.split("(")[0])
+    assert lines[-1] == "This is a bug. Please report it, with all the lines above."
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "said"),
+    [("SIGINT", 130, "Interrupted.\n"), ("SIGTERM", 143, ""), ("SIGHUP", 129, "")],
+)
+def test_a_signal_ends_in_good_order(tmp_path, name, code, said):
+    _, stderr, found = output(start("go", name, tmp_path / "file"))
+    assert (stderr, found) == (f"working\n{said}", code)
+    assert not list(tmp_path.iterdir())
+
+
+# ---- streams that are closed
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&- >&- 2>&-"])
+def test_closed_streams_do_no_harm(made, capfd, closed):
+    root, (x, y), _ = made
+    line = f'exec "$0" dataset.py prepare --data-root "$1" {closed}'
+    words = ["bash", "-c", line, sys.executable, str(root)]
+    done = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert ("converting" in done.stderr) == ("2>&-" not in closed)
+    assert ("94 training" in done.stdout) == (closed == "2>&-")
+    for made_from in ("the cache", "the texts"):
+        (found_x, found_y), _ = load_emnist("balanced", root, scale=False)
+        assert np.array_equal(found_x, x), made_from
+        assert np.array_equal(found_y, y), made_from
+        assert (capfd.readouterr().err == "") == (made_from == "the cache")
+        (root / "emnist-balanced.npz").unlink()
+
+
+def test_what_goes_to_a_closed_stderr_gets_into_no_file(tmp_path):
+    process = start("go", "chatter", tmp_path / "file", preexec_fn=lambda: os.close(2))
+    assert output(process) == ("result\n", "", 0)
+    assert (tmp_path / "file").read_text() == ""  # though 2 was free when it was opened
+
+
+def test_an_error_with_stderr_closed():
+    process = start("go", "OSError('x')", preexec_fn=lambda: os.close(2))
+    assert output(process) == ("result\n", "", 1)
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_broken_pipe_ends_quietly(made, stream):
+    root, _, _ = made
+    read, write = os.pipe()
+    os.close(read)  # as `| head -1` does, though sooner
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | {stream: write}
+    words = [sys.executable, PROJECT / "dataset.py", "prepare", "--data-root", root]
+    with subprocess.Popen(words, text=True, **pipes) as process:
+        os.close(write)
+        stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Traceback" not in (stderr or "")
+    assert "BrokenPipe" not in (stderr or "")
+    assert not stdout
+    assert not leftovers(root)
+
+
+# ---- a conversion is ended with its command
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_conversion(made, number):
+    root, _, _ = made
+    images = root / "emnist-balanced-train-images-idx3-ubyte"
+    count = 60_000  # many seconds' work
+    images.write_bytes(b"\0\0\x08\x03" + b"".join(n.to_bytes(4, "big") for n in (count, 28, 28)))
+    os.truncate(images, 16 + 784 * count)
+    words = ("prepare", "--data-root", root)
+    with script("dataset.py", *words, start_new_session=True) as process:
+        unfinished = ".emnist-autoencoder.*.emnist-balanced-train-images-idx3-txt"
+        assert wait_until(lambda: any(path.stat().st_size for path in root.glob(unfinished)))
+        assert len(processes_of(process.pid)) > 5
+        if number == signal.SIGINT:
+            os.killpg(process.pid, number)  # Ctrl-C goes to all in the foreground
+        else:
+            process.send_signal(number)
+        assert wait_until(lambda: not processes_of(process.pid))
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert "Traceback" not in stderr
+    assert not leftovers(root)
+    assert not list(root.glob("*-train-images-*-txt"))  # the conversion did not go on to its end
+    assert not list(root.glob("*.npz"))
+
+
+# ---- Keras
+
+
+def test_keras_as_we_need_it_whatever_the_user_prefers(tmp_path):
+    preferences = {"floatx": "float16", "image_data_format": "channels_first", "backend": "jax"}
+    (tmp_path / "keras.json").write_text(json.dumps(preferences))
+    code = """
+from support.console import import_keras
+keras = import_keras()
+assert import_keras() is keras
+layer = keras.layers.Conv2D(5, 3)
+print(keras.backend.backend(), keras.config.floatx(), keras.config.image_data_format())
+print(layer(keras.ops.zeros((1, 8, 8, 1))).shape, layer.dtype_policy.name)
+"""
+    environment = {k: v for k, v in os.environ.items() if k != "KERAS_BACKEND"}
+    environment |= {"KERAS_HOME": str(tmp_path)}
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, cwd=PROJECT, env=environment, capture_output=True, text=True)
+    lines = ["tensorflow float32 channels_last", "(1, 6, 6, 5) float32"]
+    assert (done.stdout.splitlines(), done.stderr) == (lines, "")

@@ -1,0 +1,89 @@
+"""support/figures.py: entropies and errors against their formulas, PCA where it must be exact."""
+
+import math
+
+import numpy as np
+import pytest
+
+from support.figures import cross_entropy, pca_reconstructions, report, score, table
+
+rng = np.random.default_rng(0)
+X = rng.random((6, 28, 28), np.float32)
+X[:, :14] = X[:, :14].round()  # most pixels are paper or ink
+P = rng.uniform(0.01, 0.99, X.shape).astype(np.float32)
+
+
+def test_cross_entropy():
+    x, p = X.astype(float), P.astype(float)
+    right = -(x * np.log(p) + (1 - x) * np.log(1 - p)).mean(axis=(1, 2))
+    assert cross_entropy(X, P).shape == (6,)
+    assert np.allclose(cross_entropy(X, P), right, rtol=1e-6)
+
+
+def test_the_floor_is_the_entropy_of_the_grey_pixels():
+    grey = X[:, 14:].astype(float)
+    entropy = -(grey * np.log(grey) + (1 - grey) * np.log(1 - grey)).mean(axis=(1, 2)) / 2
+    assert np.allclose(cross_entropy(X, X), entropy, rtol=1e-5)
+    assert (cross_entropy(X, P) > cross_entropy(X, X)).all()
+    assert (cross_entropy(X.round(), X.round()) == 0).all()
+
+
+def test_a_wrong_and_nearly_certain_pixel_costs_its_logarithm():
+    paper = np.zeros((1, 28, 28), np.float32)
+    almost = np.full_like(paper, 1 - 1e-7)  # the nearest to 1 that decode gives
+    assert cross_entropy(paper, almost)[0] == pytest.approx(7 * math.log(10), rel=0.02)
+
+
+def test_score():
+    found = score(X, P)
+    assert sorted(found) == ["bce", "excess", "mse", "psnr"]
+    assert found["bce"] == pytest.approx(cross_entropy(X, P).mean())
+    assert found["excess"] == pytest.approx(found["bce"] - cross_entropy(X, X).mean())
+    assert found["mse"] == pytest.approx(((X.astype(float) - P) ** 2).mean(), rel=1e-5)
+    assert found["psnr"] == pytest.approx(-10 * math.log10(found["mse"]))
+    exact = score(X, X)
+    assert exact["excess"] == pytest.approx(0, abs=1e-12)
+    assert exact["mse"] == 0
+    assert math.isfinite(exact["psnr"])
+
+
+def test_pca_is_the_best_linear_code():
+    basis = rng.normal(size=(20, 64)) / 40
+    x = (0.5 + rng.uniform(-1, 1, (100, 20)) @ basis).astype(np.float32).reshape(-1, 8, 8)
+    assert np.allclose(pca_reconstructions(x[:80], x[80:], 20), x[80:], atol=1e-4)
+    assert np.abs(pca_reconstructions(x[:80], x[80:], 19) - x[80:]).max() > 1e-2
+
+
+def test_pca_keeps_off_0_and_1_and_takes_few_images():
+    x = rng.random((6, 8, 8), np.float32)
+    p = pca_reconstructions(x[:4], 9 * x[4:] - 4, 32)
+    assert p.shape == (2, 8, 8)
+    assert p.min() == pytest.approx(1 / 510)
+    assert p.max() == pytest.approx(1 - 1 / 510)
+
+
+def test_report_and_table():
+    pca = np.full_like(X, 0.5)
+    present = {"A": np.arange(6) < 2, "b": np.arange(6) >= 2}
+    found = report(X, P, present, pca)
+    assert found["images"] == 6
+    assert found["bce_floor"] == pytest.approx(cross_entropy(X, X).mean())
+    assert {key: found[key] for key in score(X, P)} == score(X, P)
+    assert found["pca"] == score(X, pca)
+    assert found["pca"]["bce"] == pytest.approx(math.log(2))
+    excess = cross_entropy(X, P) - cross_entropy(X, X)
+    assert found["classes"]["A"] == pytest.approx(excess[:2].mean())
+    assert found["classes"]["b"] == pytest.approx(excess[2:].mean())
+    assert (2 * found["classes"]["A"] + 4 * found["classes"]["b"]) / 6 == pytest.approx(
+        found["excess"]
+    )
+
+    lines = table(found).splitlines()
+    assert lines[0].startswith("6 test images")
+    assert f"{found['bce_floor']:.4f}" in lines[0]
+    for line, row in zip(lines[2:4], (found, found["pca"]), strict=True):
+        numbers = [f"{row[key]:.4f}" for key in ("bce", "excess", "mse")]
+        assert line.split()[1:] == [*numbers, f"{row['psnr']:.1f}", "dB"]
+    best, worst = sorted(found["classes"], key=found["classes"].get)
+    words = lines[-1].split()
+    assert [words[0], words[2]] == [best, worst]

@@ -170,11 +170,8 @@ def data_folder(data, data_root=None):
     return root / "demo"
 
 
-def write_demo(folder, **sizes):
-    """Draws the demo set into `folder`, as ubyte files with Balanced's names and layout.
-
-    sizes: train_per_class and test_per_class, as for draw_demo_set.
-    """
+def write_demo(folder):
+    """Draws the demo set into `folder`, as ubyte files with Balanced's names and layout."""
     from support.demo import draw_demo_set
 
     notice(f"drawing the demo set in {folder}")
@@ -182,7 +179,7 @@ def write_demo(folder, **sizes):
     with locked(folder):
         with replacing(folder / "emnist-balanced-mapping.txt") as unfinished:
             unfinished.write_text(mapping)
-        for part, (x, y) in zip(PARTS, draw_demo_set(**sizes), strict=True):
+        for part, (x, y) in zip(PARTS, draw_demo_set(), strict=True):
             images, labels = (folder / f"emnist-balanced-{part}-{c}-ubyte" for c in CONTENTS)
             write_idx(images, x.transpose(0, 2, 1))  # NIST's files hold each image transposed
             write_idx(labels, y)

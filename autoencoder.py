@@ -1,7 +1,7 @@
 """A convolutional autoencoder of handwritten characters: 28 x 28 pixels -> 32 numbers -> 28 x 28.
 
-    python autoencoder.py train    # on EMNIST, or on the built-in demo set where there is none
-    python autoencoder.py test     # figures and pictures of the reconstructions, beside PCA's
+    python autoencoder.py train    # on EMNIST, or else on the built-in demo set
+    python autoencoder.py test     # figures and pictures of the reconstructions, compared with PCA
     python autoencoder.py morph    # one character becomes another, along a path between their codes
 
 Each pixel is read as the probability of being ink, so the loss is binary cross-entropy. It cannot
@@ -21,7 +21,7 @@ import numpy as np
 
 import dataset
 from dataset import IMAGE_SIZE
-from support import figures, runs
+from support import figures, pictures, runs
 from support.console import CONTEXT_SETTINGS, Commands, InputError, import_keras, notice
 from support.ends import check_choice, choose_ends
 from support.files import locked, take_note
@@ -33,10 +33,10 @@ DENSE_UNITS = 640  # of the layer on either side of the code
 BATCH_NORM_MOMENTUM = 0.9  # short runs on few images need running means that follow quickly
 EPOCHS = 20
 BATCH_SIZE = 128
-LEARNING_RATE = 0.005  # at first; it falls along a cosine, to 0 on the last step
-WEIGHT_DECAY = 0.05  # in a run of up to EPOCHS, against overfitting; longer ones take more
-PREDICT_BATCH = 500  # images at a time where nothing is learned
-SMALLEST = 1e-7  # a probability is never nearer to 0 or 1: logarithms stay finite
+LEARNING_RATE = 0.005  # at the start; it falls along a cosine to 0 on the last step
+WEIGHT_DECAY = 0.05  # against overfitting; runs of more than EPOCHS epochs take more
+PREDICT_BATCH = 500  # images at a time when nothing is learned
+SMALLEST = 1e-7  # probabilities keep this distance from 0 and 1: finite logarithms
 
 # ---- the network
 
@@ -58,7 +58,7 @@ def build_encoder():
 
 
 def build_decoder():
-    """The decoder, R^32 -> [0, 1]^(28, 28, 1): the encoder's mirror; it ends in a sigmoid."""
+    """The decoder, R^32 -> [0, 1]^(28, 28, 1): the encoder's mirror, ending in a sigmoid."""
     keras = import_keras()
     layers = keras.layers
 
@@ -85,15 +85,15 @@ def build_autoencoder():
 
 
 def weight_decay(epochs):
-    """Weight decay (Loshchilov, Hutter 2019): more where images are seen more often."""
+    """Weight decay (Loshchilov, Hutter 2019); beyond EPOCHS it grows with sqrt(epochs)."""
     return WEIGHT_DECAY * max(1, math.sqrt(epochs / EPOCHS))
 
 
 def new_model(config, steps):
     """A fresh autoencoder, compiled: the learning rate falls from its peak to 0 on the last step.
 
-    steps: batches in an epoch. Keras takes the loss from the logits under the last sigmoid, so it
-    is exact where the network is certain and wrong.
+    steps: batches in an epoch. Keras computes the loss from the last sigmoid's logits, so it stays
+    exact where the network is certain and wrong.
     """
     keras = import_keras()
     keras.utils.set_random_seed(config["seed"])
@@ -110,9 +110,9 @@ def new_model(config, steps):
 
 
 def batches(x, batch_size, seed, epoch):
-    """Endless batches (x, x); the order of the images in an epoch depends on seed and epoch alone.
+    """Endless batches (x, x); the order of the images depends only on the seed and the epoch.
 
-    Only full batches: the images left over in one epoch come up in another.
+    All batches are full: the images left over in one epoch come up in another.
     """
     while True:
         order = np.random.default_rng((seed, epoch)).permutation(len(x))
@@ -123,11 +123,11 @@ def batches(x, batch_size, seed, epoch):
 
 
 def fit(run, config, autoencoder, x_train, x_val):
-    """Trains from the last finished epoch on, and keeps each epoch in the run's folder.
+    """Trains from the last finished epoch on, and saves each epoch in the run's folder.
 
-    A kill at any moment is made good by calling this again with last.keras: it is written last and
-    says by its optimizer's step how many epochs are finished; a further row of history.csv is
-    done again.
+    After a kill, call it again with the model of last.keras. That file is written last, and its
+    optimizer's step tells how many epochs are finished. If history.csv has one row more, that
+    epoch is repeated.
 
     Returns:
         The rows of history.csv.
@@ -168,19 +168,19 @@ def batch_size_and_steps(config, x_train):
 def encode(autoencoder, x):
     """(N, 28, 28) in [0, 1] -> (N, 32)."""
     encoder = autoencoder.get_layer("encoder")
-    parts = [x[i : i + 50_000] for i in range(0, len(x), 50_000)]  # predict copies what it is given
+    parts = [x[i : i + 50_000] for i in range(0, len(x), 50_000)]  # predict copies its input
     return np.concatenate([encoder.predict(p, PREDICT_BATCH, verbose=0) for p in parts])
 
 
 def decode(autoencoder, codes):
-    """(..., 32) -> (..., 28, 28) in [0, 1], never nearer than 1e-7 to either; all in one go."""
+    """(..., 32) -> (..., 28, 28), clipped to [1e-7, 1 - 1e-7]; in one predict call."""
     decoder = autoencoder.get_layer("decoder")
     p = decoder.predict(codes.reshape(-1, CODE_SIZE), batch_size=PREDICT_BATCH, verbose=0)
     return p.reshape(*codes.shape[:-1], IMAGE_SIZE, IMAGE_SIZE).clip(SMALLEST, 1 - SMALLEST)
 
 
 def reconstruct(autoencoder, x):
-    """(N, 28, 28) in [0, 1] -> the same, by way of the code."""
+    """(N, 28, 28) in [0, 1] -> the same, through the code."""
     return decode(autoencoder, encode(autoencoder, x))
 
 
@@ -199,7 +199,7 @@ def geodesic_path(index, a, b, steps, autoencoder):
 
     path, unjoined = geodesic(index, a, b, steps, functools.partial(decode, autoencoder))
     if unjoined.any():
-        notice(f"{unjoined.sum()} rows cross a gap among the codes, between nearest neighbours")
+        notice(f"{unjoined.sum()} rows cross a gap between groups of codes, where it is narrowest")
     return path
 
 
@@ -215,25 +215,25 @@ def load_data(config):
     (x, _), (x_test, y_test) = dataset.load_emnist(config["split"], folder)
     n = len(x_test) if 2 * len(x_test) <= len(x) else max(1, len(x) // 6)
     if n == len(x):
-        raise InputError(f"one training image in {folder}: at least 2 are needed")
+        raise InputError(f"only one training image in {folder}; at least 2 are needed")
     return x[:-n], x[-n:], x_test, y_test, dataset.class_names(config["split"], folder)
 
 
 def load_autoencoder(path, to_train=False):
-    """An autoencoder from a run; InputError where the file is not one, or cannot be trained on."""
+    """A run's autoencoder; InputError if the file is not one or its training cannot go on."""
     autoencoder = runs.load_model(path, (IMAGE_SIZE, IMAGE_SIZE, 1), CODE_SIZE)
     if to_train and not isinstance(autoencoder.optimizer, import_keras().optimizers.Nadam):
-        raise InputError(f"{path}: not a training of this version; {runs.BEGIN_ANEW}")
+        raise InputError(f"{path}: from another version of this program; {runs.BEGIN_ANEW}")
     return autoencoder
 
 
 def open_run(run, data_root):
-    """The trained autoencoder of a run, the run's data, and a note of the files of both."""
+    """A run's trained autoencoder, its data, and a note of the files of both."""
     config = runs.read_config(run) | ({"data_root": data_root} if data_root else {})
     path = run / "model.keras"
     if not path.exists():
         go_on = runs.command("train", run, "--resume")
-        raise FileNotFoundError(f"no finished epoch in {run}: {go_on}")
+        raise FileNotFoundError(f"no finished epoch in {run}; go on with: {go_on}")
     folder = dataset.data_folder(config["data"], config["data_root"])
     note = take_note(path, *dataset.data_files(config["split"], folder))
     return load_autoencoder(path), load_data(config), note
@@ -241,10 +241,10 @@ def open_run(run, data_root):
 
 # ---- the command line
 
-COUNT, SEED = click.IntRange(1), click.IntRange(0, 2**32 - 1)
+COUNT, ROWS, SEED = click.IntRange(1), click.IntRange(1, 1000), click.IntRange(0, 2**32 - 1)
 FILE, FOLDER = click.Path(dir_okay=False), click.Path(file_okay=False)
-PATH_HELP = "geodesic stays close to handwriting; it searches at most 120,000 training codes."
 DATA, PATH = click.Choice(["auto", "emnist", "demo"]), click.Choice(["linear", "geodesic"])
+PATH_HELP = "geodesic stays close to handwriting, using up to 120,000 training images."
 SUFFIXES = (".png", ".gif", ".html", ".npz")
 
 
@@ -254,9 +254,9 @@ def cli():
 
 
 run_dir_option = click.option(
-    "--run-dir", type=FOLDER, default=runs.DEFAULT_RUN, help="The run's folder."
+    "--run-dir", type=FOLDER, default=runs.DEFAULT_RUN, help="The run folder."
 )
-moved_data_option = click.option("--data-root", type=FOLDER, help="The data's folder, if moved.")
+moved_data_option = click.option("--data-root", type=FOLDER, help="The data folder, if it moved.")
 
 
 def check_finite(ctx, param, value):
@@ -266,31 +266,26 @@ def check_finite(ctx, param, value):
 
 
 @cli.command()
-@click.option(
-    "--data", type=DATA, default="auto", help="auto: EMNIST, or demo where there is none."
-)
+@click.option("--data", type=DATA, default="auto", help="auto: EMNIST, else demo.")
 @dataset.split_option
 @dataset.data_root_option
 @run_dir_option
-@click.option("--epochs", type=COUNT, default=EPOCHS, help="Passes over the training images.")
-@click.option("--batch-size", type=COUNT, default=BATCH_SIZE, help="Images a step.")
+@click.option("--epochs", type=COUNT, default=EPOCHS, help="Passes over the images.")
+@click.option("--batch-size", type=COUNT, default=BATCH_SIZE, help="Images in a step.")
 @click.option(
-    "--learning-rate", default=LEARNING_RATE, callback=check_finite, help="Its peak; it falls to 0."
+    "--learning-rate", default=LEARNING_RATE, callback=check_finite, help="At first; it falls to 0."
 )
-@click.option("--seed", type=SEED, default=0, help="Of the weights and the order of images.")
-@click.option("--resume", is_flag=True, help="Go on with the run, with the options it began with.")
+@click.option("--seed", type=SEED, default=0, help="Seed of the weights and the image order.")
+@click.option("--resume", is_flag=True, help="Go on with the run, using its own options.")
 @click.option("--overwrite", is_flag=True, help="Remove the run's files and start again.")
 @click.pass_context
 def train(ctx, run_dir, data, split, data_root, resume, overwrite, **options):
-    """Train an autoencoder, or go on training one.
-
-    In a folder that holds a run of the same data and options, the training goes on.
-    """
+    """Train an autoencoder, or go on with the run in the run folder."""
     given = {name for name in ctx.params if ctx.get_parameter_source(name).name == "COMMANDLINE"}
     if resume and given - {"resume", "run_dir", "data_root"}:
-        raise click.UsageError("--resume takes every option from the run; drop the others")
+        raise click.UsageError("--resume takes its options from the run; drop the others")
     if data == "demo" and split != "balanced":
-        raise click.UsageError("the demo set is made for --split balanced alone")
+        raise click.UsageError("the demo set exists only for --split balanced")
     run, root = Path(run_dir), os.path.abspath(dataset.resolve_root(data_root))
     if resume:
         config = runs.read_config(run) | ({"data_root": root} if "data_root" in given else {})
@@ -309,9 +304,7 @@ def train(ctx, run_dir, data, split, data_root, resume, overwrite, **options):
 
 
 def train_run(run, config, overwrite):
-    """Trains in the run's folder, which is locked, and reports."""
-    from support.pictures import draw_curves
-
+    """Trains in the run folder, which must be locked, and reports."""
     x_train, x_val, x_test, *_ = load_data(config)
     description = runs.describe(train=x_train, validation=x_val, test=x_test)
     _, steps = batch_size_and_steps(config, x_train)
@@ -324,7 +317,7 @@ def train_run(run, config, overwrite):
         autoencoder = load_autoencoder(last, True) if last.exists() else new_model(config, steps)
     history = fit(run, config, autoencoder, x_train, x_val)
     floor = figures.cross_entropy(x_val, x_val).mean()
-    draw_curves(run / "curves.png", history, floor)
+    pictures.draw_curves(run / "curves.png", history, floor)
 
     best = min(history, key=lambda row: row["val_loss"])
     excess = f"{best['val_loss'] - floor:.4f} above the floor"
@@ -338,8 +331,6 @@ def train_run(run, config, overwrite):
 @moved_data_option
 def test(run_dir, data_root):
     """Measure the reconstructions of the test images and draw them."""
-    from support import pictures
-
     run = Path(run_dir)
     autoencoder, (x_train, _, x, y, names), _ = open_run(run, data_root)
     codes = encode(autoencoder, x)
@@ -364,20 +355,26 @@ def check_out(ctx, param, value):
 @run_dir_option
 @moved_data_option
 @click.option("--path", type=PATH, default="linear", help=PATH_HELP)
-@click.option("--steps", type=click.IntRange(2), default=10, help="Frames from end to end.")
-@click.option("--rows", type=COUNT, help="Random pairs of test images.  [default: 10]")
-@click.option("--from", "from_text", help="A word to morph from, a row for each character.")
+@click.option("--steps", type=click.IntRange(2, 1000), default=10, help="Frames from end to end.")
+@click.option("--rows", type=ROWS, show_default="10", help="Random pairs of test images.")
+@click.option("--from", "from_text", help="A word to morph from; each character has a row.")
 @click.option("--to", "to_text", help="A word of the same length to morph into.")
-@click.option("--image", "images", multiple=True, help="Your picture of a character; repeat it.")
-@click.option("--seed", type=SEED, help="Of random images.  [default: 0; typical ones for words]")
-@click.option("--scale", type=COUNT, default=4, help="Enlarges a .gif or .html.")
-@click.option("--out", type=FILE, callback=check_out, help="[default: morph.png in the run folder]")
+@click.option("--image", "images", multiple=True, help="Your picture of one character; repeat it.")
+@click.option(
+    "--seed", type=SEED, show_default="0; words: typical images", help="Seed of the random images."
+)
+@click.option("--scale", type=click.IntRange(1, 50), default=4, help="Enlarges a .gif or .html.")
+@click.option(
+    "--out",
+    type=FILE,
+    callback=check_out,
+    show_default="RUN_DIR/morph.png",
+    help="The file: .png grid, .gif animation, .html page or .npz arrays.",
+)
 def morph(run_dir, data_root, path, steps, rows, from_text, to_text, images, seed, scale, out):
-    """Turn characters into others, as a .png, .gif, .html or .npz."""
-    from support.geodesic import open_index
-    from support.pictures import write_morph
-
-    check_choice(rows, from_text, to_text, images)
+    """Turn characters into other characters, along paths between their codes."""
+    count = check_choice(rows, from_text, to_text, images)
+    pictures.check_size(out or "", count, steps, IMAGE_SIZE, scale)
     own = [read_character(image) for image in images]
     run = Path(run_dir)
     autoencoder, (x_train, x_val, x, y, names), note = open_run(run, data_root)
@@ -387,6 +384,8 @@ def morph(run_dir, data_root, path, steps, rows, from_text, to_text, images, see
     shown = (ends.names != "").all(axis=1)  # the other rows stay blank
     a, b = (to_codes(images) for images in ends.images[shown].swapaxes(0, 1))
     if path == "geodesic":
+        from support.geodesic import open_index
+
         index = open_index(run / "index.npz", note, lambda: map(to_codes, (x_train, x_val)))
         shown_codes = geodesic_path(index, a, b, steps, autoencoder)
     else:
@@ -397,7 +396,7 @@ def morph(run_dir, data_root, path, steps, rows, from_text, to_text, images, see
     codes[shown], frames[shown] = shown_codes, decode(autoencoder, shown_codes)
 
     out = Path(out or run / "morph.png")
-    write_morph(out, f"{ends.title}, {path} path", ends, codes, frames, scale)
+    pictures.write_morph(out, f"{ends.title}, {path} path", ends, codes, frames, scale)
     click.echo(out)
 
 

@@ -1,15 +1,15 @@
 """EMNIST's handwritten characters as numpy arrays: upright, checked and cached.
 
-    python dataset.py download    # NIST's files of one split, about 35 MB of a zip of 562
-    python dataset.py prepare     # that, and all up to the cache DATA_ROOT/emnist-balanced.npz
-    python dataset.py preview     # a picture: ten images of each class
-    python dataset.py demo        # a small made-up set, for machines without EMNIST
+    python dataset.py download    # fetch NIST's files of one split, about 35 MB
+    python dataset.py prepare     # the same, then convert and cache: DATA_ROOT/emnist-balanced.npz
+    python dataset.py preview     # draw ten images of each class
+    python dataset.py demo        # draw a small made-up set, for machines without EMNIST
 
     from dataset import load_emnist
     (x_train, y_train), (x_test, y_test) = load_emnist("balanced")
 
-convert_idx.sh turns NIST's binary files into text, the text is parsed once into an npz, and from
-then on the npz is read: 112,800 images in well under a second.
+convert_idx.sh turns NIST's binary files into text. The text is parsed once and cached as an npz.
+After that only the npz is read: 112,800 images in well under a second.
 """
 
 import os
@@ -30,7 +30,7 @@ PIXELS = IMAGE_SIZE * IMAGE_SIZE
 PARTS = ("train", "test")
 CONTENTS = ("images-idx3", "labels-idx1")
 
-_MERGED = string.digits + string.ascii_uppercase + "abdefghnqrt"  # c, i, j, ... join their capitals
+_MERGED = string.digits + string.ascii_uppercase + "abdefghnqrt"  # c, i, j, ... count as C, I, J
 CLASSES = {  # split -> the character of each label, as in NIST's mapping files
     "balanced": dict(enumerate(_MERGED)),
     "byclass": dict(enumerate(string.digits + string.ascii_uppercase + string.ascii_lowercase)),
@@ -44,7 +44,7 @@ URLS = (  # two zips with the same members, all six splits
     "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip",
     "https://rds.westernsydney.edu.au/Institutes/MARCS/BENS/EMNIST/emnist-gzip.zip",
 )
-MD5_FILE = Path(__file__).parent / "support/nist.md5"  # as md5sum has it
+MD5_FILE = Path(__file__).parent / "support/nist.md5"  # as md5sum writes it
 MD5 = dict(line.split()[::-1] for line in MD5_FILE.read_text().splitlines())  # path in the zip: sum
 
 # ---- the loader
@@ -53,22 +53,22 @@ MD5 = dict(line.split()[::-1] for line in MD5_FILE.read_text().splitlines())  # 
 def load_emnist(split="balanced", data_root=None, scale=True):
     """Loads a split of EMNIST (Cohen, Afshar, Tapson, van Schaik 2017, arXiv:1702.05373).
 
-    Reads DATA_ROOT/emnist-SPLIT.npz. If that cache is missing, damaged or out of date, it is made
-    first from the text or ubyte files beside it. Nothing is downloaded. If DATA_ROOT cannot be
+    Reads DATA_ROOT/emnist-SPLIT.npz. If that cache is missing, damaged or out of date, it is first
+    rebuilt from the text or ubyte files beside it. Nothing is downloaded. If DATA_ROOT cannot be
     written to, the files are converted in a temporary folder and nothing is saved.
 
     Args:
         split: "balanced", "byclass", "bymerge", "letters", "digits" or "mnist".
         data_root: the folder of the files; by default $DATA_ROOT, else "data".
-        scale: whether pixels are float32 in [0, 1], exactly k/255, or uint8 0..255.
+        scale: True for pixels as float32 in [0, 1], exactly k/255; False for uint8 0..255.
 
     Returns:
         (x_train, y_train), (x_test, y_test). x: (N, 28, 28), upright, 0 is paper and 1 (255) ink.
         y: (N,) int64, the labels of the files (letters: 1..26); class_names gives their characters.
 
     Raises:
-        FileNotFoundError: the split's files are not there; says what was looked for.
-        ValueError: a file is bad; names it, with the line where it has lines.
+        FileNotFoundError: the split's files are missing; says what was looked for.
+        ValueError: a file is bad; names it, and in a text the line.
     """
     root = resolve_root(data_root)
     check_split(split)
@@ -77,7 +77,7 @@ def load_emnist(split="balanced", data_root=None, scale=True):
         if missing := missing_files(split, root):
             raise FileNotFoundError(_help_missing(split, root, missing))
         with locked(root):
-            arrays = _read_cache(split, root) or _make_cache(split, root)  # made while we waited?
+            arrays = _read_cache(split, root) or _make_cache(split, root)  # built while we waited?
     x_train, x_test = arrays["x_train"], arrays["x_test"]
     if not scale:
         x_train, x_test = (np.rint(x * 255).astype(np.uint8) for x in (x_train, x_test))
@@ -87,9 +87,9 @@ def load_emnist(split="balanced", data_root=None, scale=True):
 def class_names(split="balanced", data_root=None):
     """The character of each label of a split: dict of int to str, in the order of the labels.
 
-    Read from DATA_ROOT/emnist-SPLIT-mapping.txt, `LABEL ASCII` a line. (In letters a third column
-    has the lower case that the class also stands for; it is left out.) If there is no such file,
-    these are the split's standard classes.
+    Read from DATA_ROOT/emnist-SPLIT-mapping.txt, a line `LABEL ASCII` for each class. (In letters,
+    a third column has the lower case, which belongs to the same class; it is ignored.) If there is
+    no such file, the split's standard classes are returned.
 
     Raises:
         ValueError: the mapping file is bad; names it and the line.
@@ -99,20 +99,20 @@ def class_names(split="balanced", data_root=None):
     return read_mapping(path) if path.exists() else dict(CLASSES[split])
 
 
-def find_data(data="auto", split="balanced", data_root=None, urls=URLS):
-    """Decides which data there are to work with; downloads EMNIST, or draws the demo set.
+def find_data(data="auto", split="balanced", data_root=None):
+    """Decides which data to use; if needed, downloads EMNIST or draws the demo set.
 
     Args:
-        data: "emnist": the split's files, downloaded if they are not there; "demo": the made-up
-            set; "auto": emnist, downloaded at the first try, else demo.
-        split, data_root, urls: as for download.
+        data: "emnist": the split's files, downloaded if they are missing; "demo": the made-up set;
+            "auto": emnist, and demo if the files are missing and a first download fails.
+        split, data_root: as for load_emnist.
 
     Returns:
-        "emnist" or "demo"; data_folder gives the folder of its files.
+        "emnist" or "demo"; data_folder returns the folder of its files.
 
     Raises:
-        FileNotFoundError: the files are not there, cannot be downloaded, and demo was not allowed.
-        ValueError: a file that is there is bad; names it.
+        FileNotFoundError: the files are missing, cannot be downloaded, and demo is not allowed.
+        ValueError: an existing file is bad; names it.
     """
     root = resolve_root(data_root)
     check_split(split)
@@ -120,7 +120,7 @@ def find_data(data="auto", split="balanced", data_root=None, urls=URLS):
         if (root / f"emnist-{split}.npz").exists() or not (missing := missing_files(split, root)):
             return "emnist"
         try:
-            download(split, root, urls, retries=0 if data == "auto" else RETRIES)
+            download(split, root, retries=0 if data == "auto" else RETRIES)
             return "emnist"
         except DownloadError as error:
             none_is_there = len(missing) == len(_files(split, root, "txt"))
@@ -133,35 +133,35 @@ def find_data(data="auto", split="balanced", data_root=None, urls=URLS):
     return "demo"
 
 
-def download(split="balanced", data_root=None, urls=URLS, retries=RETRIES):
-    """Fetches those of a split's files that are not in DATA_ROOT, out of NIST's zip of all splits.
+def download(split="balanced", data_root=None, urls=(), retries=RETRIES):
+    """Fetches a split's files that are missing in DATA_ROOT from NIST's zip of all splits.
 
-    urls are the addresses of the zip, tried in this order, with so many retries at each. A gzip.zip
-    in DATA_ROOT is used before any address.
+    urls: addresses of the zip, else URLS, tried in this order, each again up to `retries` times. A
+    gzip.zip in DATA_ROOT is used before any address.
 
     Returns:
-        The paths of the files that were not there before.
+        The paths of the new files.
 
     Raises:
         DownloadError: they cannot be fetched; says why for each address, and what to do.
-        ValueError: a file that is there is damaged or not NIST's; names it.
+        ValueError: an existing file is damaged or not NIST's; names it.
     """
     root = resolve_root(data_root)
     check_split(split)
     with locked(root):
         paths = [f"gzip/{file.name}" for file in ubyte_files(split, root)]
-        members = {path: MD5[path] for path in paths if path in MD5}  # without what is unpacked
+        members = {path: MD5[path] for path in paths if path in MD5}  # unpacked ones have no sum
         try:
-            return fetch_members(root, members, urls, root / "gzip.zip", retries)
+            return fetch_members(root, members, urls or URLS, root / "gzip.zip", retries)
         except DownloadError as error:
             raise DownloadError(
-                f"cannot download {split} ({error}): try again later, or put gzip.zip, got "
-                f"elsewhere, into {root}, or use: python autoencoder.py train --data demo"
+                f"cannot download {split} ({error}): try again later, or put a gzip.zip from "
+                f"elsewhere into {root}, or use: python autoencoder.py train --data demo"
             ) from error
 
 
 def data_folder(data, data_root=None):
-    """The folder of the files of "emnist" or "demo", for load_emnist; draws a missing demo set."""
+    """The folder of "emnist" or "demo", for load_emnist; draws the demo set if it is missing."""
     root = resolve_root(data_root)
     if data == "emnist":
         return root
@@ -170,11 +170,8 @@ def data_folder(data, data_root=None):
     return root / "demo"
 
 
-def write_demo(folder, **sizes):
-    """Draws the demo set into `folder`, as ubyte files with Balanced's own names and layout.
-
-    sizes: train_per_class and test_per_class, as draw_demo_set takes them.
-    """
+def write_demo(folder):
+    """Draws the demo set into `folder`, as ubyte files with Balanced's names and layout."""
     from support.demo import draw_demo_set
 
     notice(f"drawing the demo set in {folder}")
@@ -182,7 +179,7 @@ def write_demo(folder, **sizes):
     with locked(folder):
         with replacing(folder / "emnist-balanced-mapping.txt") as unfinished:
             unfinished.write_text(mapping)
-        for part, (x, y) in zip(PARTS, draw_demo_set(**sizes), strict=True):
+        for part, (x, y) in zip(PARTS, draw_demo_set(), strict=True):
             images, labels = (folder / f"emnist-balanced-{part}-{c}-ubyte" for c in CONTENTS)
             write_idx(images, x.transpose(0, 2, 1))  # NIST's files hold each image transposed
             write_idx(labels, y)
@@ -192,7 +189,7 @@ def write_demo(folder, **sizes):
 
 
 def _read_cache(split, root):
-    """The four arrays of a split's cache; None if it has to be made."""
+    """The four arrays of a split's cache; None if it must be built."""
     path = root / f"emnist-{split}.npz"
     sources_there = not missing_files(split, root)
     try:
@@ -220,11 +217,11 @@ def _is_set(x, y):
 
 
 def _make_cache(split, root):
-    """The four arrays of a split, and its cache if DATA_ROOT can be written to."""
+    """Builds the four arrays of a split, and its cache if DATA_ROOT can be written to."""
     mapping = root / f"emnist-{split}-mapping.txt"
     with writable(root, *source_files(split, root), mapping) as folder:
         if folder == root:
-            notice(f"converting and caching {split} in {root}, once")
+            notice(f"converting and caching {split} in {root}; this is done once")
         else:
             notice(f"{root} is read-only: converting {split} elsewhere, nothing is saved")
         arrays, note = read_texts(split, folder)
@@ -236,7 +233,7 @@ def _make_cache(split, root):
 def read_texts(split, root):
     """The four arrays of a split from its text, and the note of the files they were made from.
 
-    convert_idx.sh makes the text where it is missing or older than its ubyte file.
+    convert_idx.sh rebuilds a text that is missing or does not have its ubyte file's time.
 
     Raises:
         ValueError: a file is bad; names it.
@@ -255,7 +252,7 @@ def read_texts(split, root):
         if strange.any():
             line = strange.argmax()
             raise InputError(f"{labels}, line {line + 1}: {y[line]} is not a label of {split}")
-        x = x.reshape(-1, IMAGE_SIZE, IMAGE_SIZE).transpose(0, 2, 1)  # the files' are transposed
+        x = x.reshape(-1, IMAGE_SIZE, IMAGE_SIZE).transpose(0, 2, 1)  # stored transposed
         arrays[f"x_{part}"] = np.divide(x, np.float32(255), dtype=np.float32, order="C")
         arrays[f"y_{part}"] = y.astype(np.int64)
     return arrays, note
@@ -279,23 +276,23 @@ def _files(split, root, ending):
 
 
 def ubyte_files(split, root):
-    """The four files that convert_idx.sh reads: plain, or .gz where there is no plain one."""
+    """The four files that convert_idx.sh reads: plain ones, or .gz if there is no plain one."""
     pairs = zip(_files(split, root, "ubyte"), _files(split, root, "ubyte.gz"), strict=True)
     return [plain if plain.exists() else gz for plain, gz in pairs]
 
 
 def source_files(split, root):
-    """What a split's cache is made from."""
+    """The files that a split's cache is made from."""
     return [*ubyte_files(split, root), *_files(split, root, "txt")]
 
 
 def data_files(split, root):
-    """All files that a split's arrays may come from."""
+    """The cache of a split, and the files it is made from."""
     return [root / f"emnist-{split}.npz", *source_files(split, root)]
 
 
 def missing_files(split, root):
-    """The ubyte files that have to be there to make the cache: those without their text."""
+    """The ubyte files that are needed for the cache and missing: their text is missing too."""
     pairs = zip(ubyte_files(split, root), _files(split, root, "txt"), strict=True)
     return [ubyte for ubyte, text in pairs if not (ubyte.exists() or text.exists())]
 
@@ -304,7 +301,7 @@ def _help_missing(split, root, missing):
     names = ", ".join(path.name for path in missing)
     return (
         f"no {names} in {root}, nor the plain file or its text: put NIST's files of the {split} "
-        "split there (README, 'Get EMNIST'), or name their folder with --data-root"
+        "split there (README, 'Get EMNIST'), or give their folder with --data-root"
     )
 
 
@@ -312,25 +309,25 @@ def _help_missing(split, root, missing):
 
 
 split_option = click.option(
-    "--split", type=click.Choice(list(CLASSES)), default="balanced", help="Which part of EMNIST."
+    "--split", type=click.Choice(list(CLASSES)), default="balanced", help="Which split of EMNIST."
 )
 data_root_option = click.option(
-    "--data-root", envvar="DATA_ROOT", default="data", show_envvar=True, help="The data's folder."
+    "--data-root", envvar="DATA_ROOT", default="data", show_envvar=True, help="The data folder."
 )
 
 
 @click.group(cls=Commands, context_settings=CONTEXT_SETTINGS)
 def cli():
-    """EMNIST's handwritten characters as numpy arrays: upright, checked and cached."""
+    """EMNIST's characters as numpy arrays: upright, checked and cached."""
 
 
 @cli.command("download")
 @split_option
 @data_root_option
-@click.option("--url", "urls", multiple=True, default=(), help="Where NIST's zip is.")
+@click.option("--url", "urls", multiple=True, help="Address of the zip; repeat it for mirrors.")
 def download_command(split, data_root, urls):
-    """Fetch a split's files from NIST, and check them."""
-    for path in download(split, data_root, urls or URLS) or ["all files are there already"]:
+    """Download a split's files from NIST and check them."""
+    for path in download(split, data_root, urls) or ["all files are there already"]:
         click.echo(path)
 
 
@@ -351,7 +348,9 @@ def prepare(split, data_root):
 @cli.command()
 @split_option
 @data_root_option
-@click.option("--out", type=click.Path(dir_okay=False), help="[default: preview-SPLIT.png]")
+@click.option(
+    "--out", type=click.Path(dir_okay=False), show_default="preview-SPLIT.png", help="The picture."
+)
 def preview(split, data_root, out):
     """Draw the first ten training images of each class."""
     from support.pictures import draw_strips

@@ -3,11 +3,10 @@
     python benchmarks/morph.py                       # the run in runs/default, 300 random pairs
     python benchmarks/morph.py --judge judge.keras   # keeps the judge, so that it is trained once
 
-The judge is a small network that knows the characters and a further class, "no character": the
-average of two real characters, both drawn over each other, and a part of one beside a part of
-the other. Real and false images are blurred alike, so that it cannot tell them by their sharpness,
-and blurred decoder output is no stranger to it. Its threshold lets 95% of the test images
-pass, blurred likewise. It never sees a morph before it judges one.
+The judge is a small network that knows the characters and one more class, "no character": averages,
+unions and splices of two real characters. Real and false images are blurred alike, so that it does
+not go by sharpness, and blurred decoder output is nothing new to it. Its threshold lets 95% of the
+blurred test images pass. It sees no morph before it judges one.
 """
 
 import sys
@@ -21,30 +20,28 @@ from scipy.special import logsumexp
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from autoencoder import decode, encode, import_keras, linear_path, load_model, random_pairs
-from dataset import SETTINGS, load_emnist
-from support.geodesic import build_index, geodesic, length_and_smoothness
+from autoencoder import decode, encode, geodesic_path, linear_path, load_autoencoder
+from dataset import load_emnist
+from support.console import CONTEXT_SETTINGS, import_keras
+from support.ends import random_pairs
+from support.geodesic import build_index
 
-REAL_PASS = 0.95  # the share of softened test images that pass
+REAL_PASS = 0.95  # the share of blurred test images that pass
 BLURS = (0.0, 0.35, 0.5, 0.65, 0.8, 1.0)  # widths of the blur, in pixels
 
-# ---- the judge
 
-
-def soften(x, rng):
+def blur(x, rng):
     """(N, 28, 28) -> (N, 28, 28), each image blurred by one of BLURS, drawn at random."""
-    blur = rng.integers(len(BLURS), size=len(x))
-    softened = x.copy()
-    for i, sigma in enumerate(BLURS):
-        if sigma:
-            softened[blur == i] = gaussian_filter(x[blur == i], (0, sigma, sigma))
-    return softened
+    width = rng.choice(BLURS, len(x))
+    blurred = x.copy()
+    for sigma in BLURS:
+        blurred[width == sigma] = gaussian_filter(x[width == sigma], (0, sigma, sigma))
+    return blurred
 
 
 def draw_fakes(x, y, count, rng):
     """(count, 28, 28) images that are no characters, each of two images of different classes."""
-    a, b = random_pairs(y, count, rng).T
-    a, b = x[a], x[b]
+    a, b = x[random_pairs(y, count, rng).T]
     share = rng.uniform(0.3, 0.7, (count, 1, 1)).astype("float32")
     angle = rng.uniform(0, 2 * np.pi, (count, 1, 1))
     row, column = np.mgrid[:28, :28] - 13.5
@@ -67,22 +64,21 @@ def train_judge(x, y, held_out, epochs, seed):
         h = layers.ReLU()(layers.BatchNormalization()(h))
     h = layers.Dense(256, use_bias=False)(layers.Dropout(0.3)(layers.Flatten()(h)))
     h = layers.ReLU()(layers.BatchNormalization()(h))
-    logits = layers.Dense(no_character + 1)(layers.Dropout(0.3)(h))
-    judge = keras.Model(inputs, logits)
+    judge = keras.Model(inputs, layers.Dense(no_character + 1)(layers.Dropout(0.3)(h)))
     steps = epochs * -(-2 * len(x) // 128)
     judge.compile(
         keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(3e-3, steps)),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     for epoch in range(epochs):  # new false images in each
-        images = soften(np.concatenate([x, draw_fakes(x, y, len(x), rng)]), rng)
+        images = blur(np.concatenate([x, draw_fakes(x, y, len(x), rng)]), rng)
         labels = np.concatenate([y, np.full(len(x), no_character)])
         history = judge.fit(images[..., None], labels, batch_size=128, verbose=0).history
         click.echo(f"judge, epoch {epoch + 1}/{epochs}: loss {history['loss'][-1]:.4f}", err=True)
 
     # The threshold goes into the last bias, so that whatever scores above 0 is a character.
     kernel, bias = judge.layers[-1].get_weights()
-    bias[-1] += np.quantile(score(judge, soften(held_out, rng)), 1 - REAL_PASS)
+    bias[-1] += np.quantile(score(judge, blur(held_out, rng)), 1 - REAL_PASS)
     judge.layers[-1].set_weights([kernel, bias])
     return judge
 
@@ -94,9 +90,6 @@ def score(judge, images):
     return (logsumexp(logits[:, :-1], axis=1) - logits[:, -1]).reshape(images.shape[:-2])
 
 
-# ---- the morphs
-
-
 def slerp(a, b, t):
     """On the arc from a to b about the origin, at an even angle; a, b: (N, 1, D), t: (T, 1)."""
     dot = (a * b).sum(-1, keepdims=True) / np.linalg.norm(a, axis=-1, keepdims=True)
@@ -104,20 +97,34 @@ def slerp(a, b, t):
     return (np.sin((1 - t) * angle) * a + np.sin(t * angle) * b) / np.sin(angle)
 
 
-def table(morphs, judge):
-    """A markdown table: a line for each of {name: frames (N, T, 28, 28)}."""
-    lines = ["| path | frames | rows | length | smoothness |", "|---|---|---|---|---|"]
+def geodesic_paths(model, x_train, a, b, steps):
+    """The codes (rows, steps, 32) of the geodesics; prints how long it took to find them."""
+    started = time.perf_counter()
+    codes = encode(model, x_train)
+    encoded = time.perf_counter()
+    index = build_index(codes)
+    built = time.perf_counter()
+    paths = geodesic_path(index, a, b, steps, model)
+    row = (time.perf_counter() - built) / len(a)
+    click.echo(f"{len(codes):,} codes: encoded in {encoded - started:.1f} s, ", nl=False)
+    click.echo(f"indexed in {built - encoded:.1f} s; a geodesic in {row:.3f} s\n")
+    return paths
+
+
+def print_table(morphs, judge):
+    """A row for each of {name: frames (N, T, 28, 28)}."""
+    click.echo("| path | frames | rows | length | smoothness |\n|---|---|---|---|---|")
     for name, frames in morphs.items():
         passed = score(judge, frames[:, 1:-1]) > 0
-        length, smoothness = length_and_smoothness(frames)
-        lines.append(
-            f"| {name} | {passed.mean():.1%} | {passed.all(axis=1).mean():.1%} "
-            f"| {np.median(length):.2f} | {smoothness.mean():.3f} |"
-        )
-    return "\n".join(lines)
+        hops = np.linalg.norm(np.diff(frames, axis=1), axis=(2, 3))
+        length = hops.sum(1) / np.linalg.norm(frames[:, -1] - frames[:, 0], axis=(1, 2))
+        smoothness = hops.max(1) / hops.sum(1) - 1 / hops.shape[1]
+        shares = f"{passed.mean():.1%} | {passed.all(axis=1).mean():.1%}"
+        click.echo(f"| {name} | {shares} | {np.median(length):.2f} | {smoothness.mean():.3f} |")
+    click.echo()
 
 
-@click.command(context_settings=SETTINGS)
+@click.command(context_settings=CONTEXT_SETTINGS)
 @click.option("--run-dir", default="runs/default", help="The run whose model is measured.")
 @click.option("--data-root", envvar="DATA_ROOT", default="data", help="The folder of the data.")
 @click.option("--pairs", type=click.IntRange(1), default=300, help="Random pairs of test images.")
@@ -129,52 +136,35 @@ def main(run_dir, data_root, pairs, steps, seed, judge_path, judge_epochs):
     """Print how many frames of each path pass as characters, how long it is, and how smooth.
 
     frames, rows: the share of inner frames that pass, and of rows in which all do; length: the
-    median of the sum of the L2 distances of neighbouring frames / the distance of the two ends;
-    smoothness: the mean of the largest step / the sum of the steps - 1 / the number of steps.
+    path's length in pixel space / the distance between its ends (median); smoothness: the largest
+    step's share of the path, minus an even step's share (mean).
     """
     (x_train, y_train), (x_test, y_test) = load_emnist("balanced", data_root)
-    model = load_model(Path(run_dir) / "model.keras")
+    model = load_autoencoder(Path(run_dir) / "model.keras")
     if judge_path and Path(judge_path).exists():
         judge = import_keras().saving.load_model(judge_path)
     else:
         judge = train_judge(x_train, y_train, x_test, judge_epochs, seed)
         if judge_path:
             judge.save(judge_path)
-
     rng = np.random.default_rng(seed)
-    chosen = random_pairs(y_test, pairs, rng)
     codes = encode(model, x_test)
-    a, b = codes[chosen.T]
-    start = time.perf_counter()
-    train_codes = encode(model, x_train)
-    encoded = time.perf_counter()
-    index = build_index(train_codes, "benchmark")
-    built = time.perf_counter()
-    path, _ = geodesic(index, a, b, steps, lambda codes: decode(model, codes))
-    found = time.perf_counter()
-
+    a, b = codes[random_pairs(y_test, pairs, rng).T]
     t = np.linspace(0, 1, steps, dtype="float32")[:, None]
     ends = decode(model, np.stack([a, b], axis=1))[..., None, :, :]
     morphs = {
         "cross-fade": (1 - t[..., None]) * ends[:, 0] + t[..., None] * ends[:, 1],
         "linear": decode(model, linear_path(a, b, steps)),
         "slerp": decode(model, slerp(a[:, None], b[:, None], t)),
-        "geodesic": decode(model, path),
+        "geodesic": decode(model, geodesic_paths(model, x_train, a, b, steps)),
     }
-    click.echo(f"{pairs} pairs of test images of different classes, {steps} frames, seed {seed}\n")
-    click.echo(table(morphs, judge))
-    passes = {
-        "test images, softened": soften(x_test, rng),
-        "their reconstructions": decode(model, codes),
-        "false images, softened": soften(draw_fakes(x_test, y_test, len(x_test), rng), rng),
-    }
-    click.echo("\nThe judge passes:")
-    for name, images in passes.items():
-        click.echo(f"- {name}: {(score(judge, images) > 0).mean():.1%}")
-    click.echo(
-        f"\n{len(index.codes):,} codes: encoded in {encoded - start:.1f} s, indexed in "
-        f"{built - encoded:.1f} s; a row of the geodesic in {(found - built) / pairs:.3f} s"
-    )
+    print_table(morphs, judge)
+    for name, images in (
+        ("test images, blurred", blur(x_test, rng)),
+        ("test images, reconstructed", decode(model, codes)),
+        ("false images, blurred", blur(draw_fakes(x_test, y_test, len(x_test), rng), rng)),
+    ):
+        click.echo(f"the judge passes {(score(judge, images) > 0).mean():.1%} of {name}")
 
 
 if __name__ == "__main__":

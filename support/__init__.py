@@ -1,1 +1,1 @@
-"""What dataset.py and autoencoder.py lean on; nothing here imports them."""
+"""Modules that dataset.py and autoencoder.py use; none of them imports these two."""

@@ -1,4 +1,4 @@
-"""What the commands say, how they fail, and Keras without TensorFlow's chatter."""
+"""Notices, one-line errors, and Keras without TensorFlow's messages."""
 
 import contextlib
 import ctypes
@@ -14,11 +14,11 @@ CONTEXT_SETTINGS = {"show_default": True, "help_option_names": ["-h", "--help"]}
 
 
 class InputError(ValueError):
-    """Something that was given is bad: a file, a text, an option. The message says what to do."""
+    """Bad input: a file, a text or an option. The message says what to do."""
 
 
 def notice(message):
-    """Progress and notices go to stderr, so that stdout holds results alone."""
+    """Prints progress or a notice to stderr; stdout is kept for results."""
     click.echo(message, err=True)
 
 
@@ -29,7 +29,7 @@ class Commands(click.Group):
     """
 
     def main(self, *args, **kwargs):
-        if sys.stderr is None:  # closed by the caller; the next file opened must not take its place
+        if sys.stderr is None:  # closed by the caller; no other file may take its number
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
             sys.stderr = open(2, "w")  # noqa: SIM115
         with contextlib.suppress(ValueError):  # not the main thread
@@ -56,9 +56,9 @@ class Commands(click.Group):
 
 @functools.cache
 def import_keras():
-    """Keras, imported when it is needed, and without what TensorFlow writes to stderr meanwhile."""
+    """Imports Keras when it is needed, and hides what TensorFlow writes to stderr meanwhile."""
     keep_freed_memory()
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever ~/.keras/keras.json prefers
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # even if ~/.keras/keras.json says otherwise
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # does not silence the messages on import
     stderr = os.dup(2)
     try:
@@ -76,8 +76,8 @@ def import_keras():
 def keep_freed_memory():
     """Lets the C library keep 64 MB of freed memory for the next request.
 
-    TensorFlow frees and requests some 200 MB in each training step. If it all goes back to the
-    system, the system's work on new pages takes nearly as long as the mathematics.
+    TensorFlow frees and requests some 200 MB in each training step. If all of it went back to the
+    system, the work on new pages would take nearly as long as the mathematics.
     """
     with contextlib.suppress(AttributeError, OSError):  # only glibc has mallopt
         ctypes.CDLL(None).mallopt(M_TOP_PAD, 64 << 20)

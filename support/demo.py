@@ -3,10 +3,10 @@
     from support.demo import draw_demo_set
     (x_train, y_train), (x_test, y_test) = draw_demo_set()
 
-Each of the 47 characters is a few pen strokes, in the ways people write it (STROKES). Every image
-is drawn by a made-up hand of its own: its points slip, its strokes run too far or stop too soon,
+Each of the 47 characters consists of a few pen strokes, in the ways people write it (STROKES).
+Every image is drawn by a made-up hand of its own: points slip, strokes run too far or stop short;
 it writes round or sharp, leans, stretches and bends, and its pen is thin or thick. The ink is then
-centred and softened as EMNIST's is. The whole set, 13,160 images, takes one or two seconds.
+centred and softened like EMNIST's. The whole set, 13,160 images, takes one or two seconds.
 """
 
 import numpy as np
@@ -94,23 +94,23 @@ STROKES = {
 }
 # fmt: on
 
-# What four points in a row weigh, times 1, t, t**2 and t**3, in the curve from the second (t = 0)
-# to the third (t = 1).
+# The curve from the second (t = 0) to the third (t = 1) of four points in a row: the weight of each
+# point (column) in the factor of 1, t, t**2 and t**3 (row).
 THROUGH = np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]]) / 2  # Catmull-Rom
 PAST = np.array([[1, 4, 1, 0], [-3, 0, 3, 0], [3, -6, 3, 0], [-1, 3, -3, 1]]) / 6  # B-spline
 
 
 def draw_demo_set(train_per_class=240, test_per_class=40, seed=2017):
-    """Draws the demo set; the same arguments give the same images.
+    """Draws the demo set; the same arguments always draw the same images.
 
     Args:
         train_per_class, test_per_class: images of each of the 47 classes.
-        seed: of the one random generator behind all that varies.
+        seed: of the random generator; there is only one.
 
     Returns:
         (x_train, y_train), (x_test, y_test). x: (N, 28, 28) uint8, upright, 0 is paper and 255 ink.
-        y: (N,) uint8, EMNIST Balanced's labels 0..46. Classes are mixed, yet the end of the
-        training part, as long as the test part, holds each class equally often: for validation.
+        y: (N,) uint8, EMNIST Balanced's labels 0..46. Classes are mixed. The end of the training
+        part is meant for validation: as long as the test part, it holds each class equally often.
     """
     rng = np.random.default_rng(seed)
     count = train_per_class + test_per_class
@@ -129,7 +129,7 @@ def draw_demo_set(train_per_class=240, test_per_class=40, seed=2017):
 
 
 def draw_character(character, count, rng):
-    """Draws `count` images of a character, in all its ways: (count, 28, 28) uint8."""
+    """Draws `count` images of a character, written in all its ways: (count, 28, 28) uint8."""
     ways, _, times = zip(*(way.partition(" *") for way in STROKES[character]), strict=True)
     weights = np.array([int(n or 1) for n in times])
     choice = rng.choice(len(ways), size=count, p=weights / weights.sum())
@@ -152,13 +152,13 @@ def draw_way(way, count, rng):
 
 
 def read_strokes(way):
-    """Reads a way to write a character: its points, and what is made of them.
+    """Reads a way to write a character: its points, and the weights that make lines of them.
 
     Returns:
-        points: (P, 2), column and row in [0, 1]. A point written twice is there once, so that
+        points: (P, 2), column and row in [0, 1]. A point written twice occurs once, so that
             strokes which meet in it stay together.
-        through, past: (L, 2, P), what each point weighs in the start and the stop of each short
-            line, written carefully and hastily.
+        through, past: (L, 2, P), the weight of each point in the start and the stop of each short
+            line, written carefully (through the points) and hastily (past them).
         ends: (E, 2) indices: each loose end of a stroke, and the point next to it.
     """
     names = sorted(set(way.replace("-", " ").replace("~", " ").split()))
@@ -175,7 +175,7 @@ def read_strokes(way):
             four = weights[i : i + 4]
             nodes = powers @ PAST @ four
             past.append(np.stack([nodes[:-1], nodes[1:]], axis=1))
-            # Where the pen turns a corner, what is beyond it has no say: as if it went straight on.
+            # Points beyond a corner have no influence, as if the pen went straight on there.
             before, a, b, after = four
             before = before if joints[i : i + 2] == "~~" else 2 * a - b
             after = after if joints[i + 1 : i + 3] == "~~" else 2 * b - a
@@ -220,8 +220,8 @@ def fit_to_image(lines, room):
 def ink_lines(lines, radius, blur):
     """Inks lines with a round pen: (count, L, 2, 2) in pixels -> (count, 28, 28) uint8.
 
-    A pixel's ink depends on its distance to the nearest line: half at the pen's radius, more within
-    and less without, over `blur` pixels. Each image reaches 255, as EMNIST's do.
+    A pixel's ink depends on its distance to the nearest line: half at the pen's radius, more inside
+    and less outside, over `blur` pixels. Each image reaches 255, as EMNIST's do.
     """
     pixel = np.arange(IMAGE_SIZE, dtype=np.float32)
     nearest = np.full((len(lines), IMAGE_SIZE, IMAGE_SIZE), np.inf, np.float32)  # squared distance
@@ -230,7 +230,7 @@ def ink_lines(lines, radius, blur):
         x, y = pixel - start[:, :1], pixel - start[:, 1:]  # (count, 28)
         x, y = x[:, None, :], y[:, :, None]
         u, v = along.T[..., None, None]  # (count, 1, 1)
-        # The place on the line that is nearest to the pixel, from 0 (start) to 1 (stop).
+        # The point of the line nearest to the pixel, from 0 (start) to 1 (stop).
         where = np.clip((x * u + y * v) / np.maximum(u * u + v * v, 1e-6), 0, 1)
         np.minimum(nearest, (x - where * u) ** 2 + (y - where * v) ** 2, out=nearest)
     ink = 0.5 + 0.5 * np.tanh(1.5 * (radius - np.sqrt(nearest)) / blur)

@@ -11,8 +11,8 @@ import click
 from support.console import InputError, notice
 from support.files import replacing, temporary
 
-RETRIES = 3  # further tries at an address
-BACKOFF = 1  # seconds before a further try, doubled each time
+RETRIES = 3  # how often to try again at an address
+BACKOFF = 1  # seconds before the second try, doubled each time
 TIMEOUT = (10, 30)  # seconds to wait for a connection, and for the next bytes of an answer
 LARGEST = 1 << 30  # bytes of the zip, and of each member unpacked
 
@@ -28,16 +28,16 @@ class _ZipError(Exception):
 
 
 def download(folder, members, urls, archive=None, retries=RETRIES):
-    """Fetches those members of a zip on the web that are not in `folder`, and checks all.
+    """Fetches the members of a zip on the web that are missing in `folder`; checks all of them.
 
-    Only the members' own bytes are fetched if the server knows range requests, else the whole zip.
-    A zip at `archive`, got by hand, is used before any address. The caller locks the folder.
+    If the server knows range requests, only the members' bytes are fetched, else the whole zip.
+    If there is a zip at `archive`, it is used first. The caller locks the folder.
 
-    members: {path in the zip: md5}; each becomes folder / its last part of the name.
-    urls: addresses, tried in this order. retries: further tries at an address.
-    Returns: the paths of the files that were not there before.
+    members: {path in the zip: md5}; each becomes a file in folder, named by the path's last part.
+    urls: addresses, tried in this order. retries: how often to try again at each.
+    Returns: the paths of the new files.
     Raises: DownloadError: says why, for each address. OSError: a file cannot be read or written.
-        InputError: a file that is there, or `archive`, is damaged or not the expected one.
+        InputError: an existing file, or `archive`, is damaged or not the expected one.
     """
     wanted = {folder / name.rpartition("/")[2]: (name, md5) for name, md5 in members.items()}
     missing = [path for path in wanted if not path.exists()]
@@ -74,17 +74,17 @@ def _fetch(folder, wanted, urls, retries):
 
 
 def _make_session(retries):
-    """A session that repeats each request until an answer begins, unless that is hopeless."""
+    """A session that repeats a failed request, except where that cannot help."""
     import requests
     from urllib3 import Retry
 
     retry = Retry(
         total=retries,
-        connect=0,  # nobody listens, or there is no such name
+        connect=0,  # nobody listens, or no such host
         other=0,  # a bad certificate
         status_forcelist=(408, 429, 500, 502, 503, 504),
         backoff_factor=BACKOFF,
-        raise_on_status=False,  # gives the last answer, so that its status can be told
+        raise_on_status=False,  # return the last answer; its status is reported
         respect_retry_after_header=False,  # a server may ask for hours
     )
     session = requests.Session()
@@ -95,7 +95,7 @@ def _make_session(retries):
 
 
 def _open_remote(url, session, folder, stack):
-    """Opens the zip at an address until `stack` is closed; fetches all of it only if it must."""
+    """Opens the zip at an address until `stack` is closed; fetches all of it only if needed."""
     from remotezip import RangeNotSupported, RemoteZip
 
     with _reading(), contextlib.suppress(RangeNotSupported):
@@ -114,7 +114,7 @@ def _open(path, stack):
 
 
 def _unpack(opened, wanted):
-    """Writes those wanted files that do not exist; each gets its name when its md5 is right."""
+    """Writes the wanted files that do not exist; each gets its name once its md5 is right."""
     for path, (name, md5) in wanted.items():
         if path.exists():
             continue
@@ -124,17 +124,17 @@ def _unpack(opened, wanted):
                 member = opened.open(info)
             with member:
                 if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                    raise _ZipError(f"{name} is not deflated")  # others unpack without a bound
+                    raise _ZipError(f"{name} is not deflated")  # others may unpack to any size
                 _copy(member, info.file_size, unfinished, name)
             if _md5(unfinished) != md5:
                 raise _ZipError(f"the md5 sum of {name} is wrong")
 
 
 def _copy(source, length, path, label):
-    """Writes all that `source` gives to `path`. length: how many bytes it claims to have."""
+    """Copies all bytes of `source` to `path`. length: how many it claims to have."""
     hidden = not sys.stderr.isatty()
     bar = click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden)
-    read = _reading()(source.read)  # as a decorator, so that only errors of `source` are turned
+    read = _reading()(source.read)  # as a decorator, so that only errors of `source` are converted
     with open(path, "wb") as file, bar:
         while block := read(1 << 18):
             bar.update(file.write(block))
@@ -149,7 +149,7 @@ def _md5(path):
 
 @contextlib.contextmanager
 def _reading():
-    """Turns every error into a _ZipError, for zipfile raises whatever the damage leads to."""
+    """Turns every error into a _ZipError, because a damaged zip can raise any exception."""
     try:
         yield
     except Exception as error:

@@ -7,13 +7,15 @@ import numpy as np
 
 from support.console import InputError
 
+DEFAULT_ROWS = 10  # random pairs
+
 
 @dataclass
 class Ends:
-    """What a morph runs between: a row for each pair of characters.
+    """The ends of a morph, a row for each pair of characters.
 
     images: (rows, 2, 28, 28) float32. indices, labels: (rows, 2), of the test images at the ends;
-    -1 where an end is none. names: (rows, 2) str, empty in rows that stay blank. title: what the
+    -1 where an end is not a test image. names: (rows, 2) str, empty in blank rows. title: what the
     rows show; source: where the images are from.
     """
 
@@ -26,37 +28,42 @@ class Ends:
 
 
 def check_choice(rows, from_text, to_text, images):
-    """Refuses options that do not say one thing to morph: rows, two texts, or a person's pictures.
+    """Refuses options that do not name exactly one kind of ends: rows, texts or pictures.
+
+    Returns:
+        The number of rows.
 
     Raises:
-        click.UsageError: says what is wrong with them.
+        click.UsageError: says what is wrong.
     """
     if (from_text is None) != (to_text is None):
-        raise click.UsageError("--from and --to go together")
+        raise click.UsageError("--from and --to must be given together")
     if sum([rows is not None, from_text is not None, bool(images)]) > 1:
-        raise click.UsageError("--rows, --from with --to, and --image exclude each other")
+        raise click.UsageError("give only one of --rows, --from with --to, and --image")
     if len(images) == 1:
         raise click.UsageError("give --image at least twice: each turns into the next")
     if from_text is not None:
         if len(from_text) != len(to_text) or not from_text.strip():
-            raise click.UsageError("--from and --to must be of the same length, and not empty")
+            raise click.UsageError("--from and --to must have the same length and not be empty")
         if any((a == " ") != (b == " ") for a, b in zip(from_text, to_text, strict=True)):
             raise click.UsageError("spaces must be at the same positions in --from and --to")
+        return len(from_text)
+    return len(images) - 1 if images else rows or DEFAULT_ROWS
 
 
 def choose_ends(own, from_text, to_text, rows, seed, x, y, class_names, encode):
-    """The ends of a morph: of the own pictures if there are any, else of the texts, else random.
+    """The ends of a morph: the own pictures if there are any, else the texts, else random pairs.
 
     Args:
         own: (28, 28) arrays; each turns into the next.
-        from_text, to_text: of the same length, or None.
-        rows, seed: of random pairs; None is 10 and 0, or without a seed the typical image in texts.
+        from_text, to_text: two texts of the same length, or None.
+        rows, seed: for random pairs, by default 10 and 0. In texts, no seed means typical images.
         x, y: the test images (N, 28, 28) and their labels.
         class_names: dict of label to character.
         encode: a function (N, 28, 28) -> (N, D).
 
     Raises:
-        InputError: a character of the texts has no class, or there are no two classes.
+        InputError: a character of the texts has no class, or all images have the same class.
     """
     if own:
         images = np.stack([own[:-1], own[1:]], axis=1)
@@ -65,7 +72,7 @@ def choose_ends(own, from_text, to_text, rows, seed, x, y, class_names, encode):
         names = np.stack([numbers[:-1], numbers[1:]], axis=1)
         return Ends(images, none, none, names, f"{len(own)} own pictures", "your pictures")
     if from_text is None:
-        indices = random_pairs(y, rows or 10, seed or 0)
+        indices = random_pairs(y, rows or DEFAULT_ROWS, seed or 0)
         title = f"{len(indices)} random pairs"
     else:
         indices = word_pairs(from_text, to_text, class_names, y, encode(x), seed)
@@ -89,11 +96,11 @@ def random_pairs(y, rows, seed):
 
 
 def word_pairs(from_text, to_text, names, y, codes, seed=None):
-    """Indices (rows, 2) of test images that spell two texts; a space gives (-1, -1).
+    """Indices (rows, 2) of test images that spell two texts; a space has (-1, -1).
 
-    Without a seed a character is shown by the typical image of its class, the one whose code is
-    nearest the class's mean; with one, by a random image. A letter whose case is merged with the
-    other stands for their class.
+    Without a seed, a character is shown by the typical image of its class: the one whose code is
+    nearest to the class's mean. With a seed, it is a random image. If a class merges upper and
+    lower case, both letters stand for it.
     """
     labels = {name: label for label, name in names.items()}
     labels = {name.swapcase(): label for name, label in labels.items()} | labels

@@ -1,4 +1,4 @@
-"""How well images are reconstructed: cross-entropy, excess, mse and psnr; and PCA beside it."""
+"""How well images are reconstructed: cross-entropy, excess, mse and psnr, also for PCA."""
 
 import math
 
@@ -8,7 +8,7 @@ import numpy as np
 def cross_entropy(x, p):
     """Binary cross-entropy of each image, nats a pixel: x, p (N, 28, 28) in [0, 1] -> (N,).
 
-    cross_entropy(x, x) is the entropy of the grey pixels, the floor that no p goes below.
+    cross_entropy(x, x) is the entropy of the grey pixels, the floor: no p can go below it.
     """
     from scipy.special import xlog1py, xlogy
 
@@ -26,7 +26,10 @@ def score(x, p):
 
 
 def pca_reconstructions(x_train, x_test, components):
-    """What so many numbers an image give without a network: (N, 28, 28) in [1/510, 1 - 1/510]."""
+    """PCA's reconstructions of x_test from `components` numbers an image: (N, 28, 28).
+
+    Clipped to [1/510, 1 - 1/510], half a grey value from paper and ink.
+    """
     from sklearn.decomposition import PCA
 
     pca = PCA(min(components, len(x_train)), svd_solver="covariance_eigh")
@@ -36,7 +39,7 @@ def pca_reconstructions(x_train, x_test, components):
 
 
 def report(x, p, present, p_of_pca):
-    """What test.json holds, of the images x and their reconstructions p and p_of_pca.
+    """The content of test.json for the images x and their reconstructions p and p_of_pca.
 
     present: dict of character to mask (N,) of its images.
     """
@@ -58,7 +61,7 @@ def table(report):
     for name, row in {"autoencoder": report, "PCA": report["pca"]}.items():
         cells = "  ".join(f"{row[key]:.4f}" for key in ("bce", "excess", "mse"))
         lines.append(f"{name:<11}  {cells}  {row['psnr']:.1f} dB")
-    lines.append("excess of each class, the best first:")
+    lines.append("excess of each class, best first:")
     ordered = sorted(report["classes"].items(), key=lambda item: item[1])
     cells = [f"{name} {excess:.4f}" for name, excess in ordered]
     lines += ["  ".join(cells[start : start + 8]) for start in range(0, len(cells), 8)]

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, folders that one process works in, and what is out of date."""
+"""Files written whole or not at all, locked folders, and notes of what files were made from."""
 
 import contextlib
 import errno
@@ -12,20 +12,20 @@ import numpy as np
 
 from support.console import InputError, notice
 
-UNFINISHED = ".emnist-autoencoder."  # begins the names that unfinished files have, and no others
+UNFINISHED = ".emnist-autoencoder."  # names of unfinished files begin with it, and no others
 
 
-READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)  # of a folder that cannot be written to
+READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)  # errors in folders that are read-only
 
 
 @contextlib.contextmanager
 def temporary(path):
-    """Yields a path beside `path` to write to; the file there is removed at the end."""
+    """Yields a path beside `path` for a temporary file, which is removed at the end."""
     unfinished = path.with_name(f"{UNFINISHED}{os.getpid()}.{path.name}")
     try:
         yield unfinished
     except OSError as error:
-        if error.errno and not error.filename:  # a full disk does not say where
+        if error.errno and not error.filename:  # if the disk is full, the error names no file
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     finally:
@@ -47,10 +47,10 @@ def replacing(path):
 
 @contextlib.contextmanager
 def locked(folder, wait=True):
-    """Makes a folder and keeps other processes of this program out of it.
+    """Makes a folder and locks it, so that other processes of this program keep out.
 
-    If another process holds the lock, this one waits, or gets an OSError where `wait` is false. The
-    lock ends with its process. Unfinished files of processes that were killed are removed.
+    If another process holds the lock, this one waits, or raises OSError if `wait` is false. The
+    lock ends with its process. Unfinished files of killed processes are removed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
@@ -74,7 +74,7 @@ def locked(folder, wait=True):
 
 @contextlib.contextmanager
 def writable(folder, *files):
-    """Yields the folder, or if it is read-only a temporary folder with links to those files in it.
+    """Yields the folder; if it is read-only, a temporary folder with links to those of its files.
 
     Errors name the files in the folder itself.
     """
@@ -112,14 +112,14 @@ def _is_running(process):
 def take_note(*paths):
     """The size and time of each file that exists: {name: [bytes, nanoseconds]}.
 
-    Taken before the files are read, and kept in what is made from them.
+    Take it before the files are read, and save it in what is made from them.
     """
     stats = {path.name: path.stat() for path in paths if path.exists()}
     return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in stats.items()}
 
 
 def is_stale(note, now):
-    """Whether a file differs from the note of it. now: what take_note says of the files today."""
+    """Whether a file has changed since the note. now: what take_note returns today."""
     return any(note.get(name) != entry for name, entry in now.items())
 
 
@@ -130,7 +130,7 @@ def save_npz(path, arrays, note):
 
 
 def read_npz(path):
-    """The arrays by name that save_npz wrote, and their note; {} where there is no note.
+    """The arrays by name that save_npz wrote, and their note; {} if there is no note.
 
     Raises:
         FileNotFoundError: there is no such file.

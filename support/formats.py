@@ -1,4 +1,4 @@
-"""The formats on the way from NIST's files to arrays: idx, text of numbers, mapping of labels."""
+"""File formats between NIST's files and arrays: idx, text of numbers, mapping of labels."""
 
 import struct
 import subprocess
@@ -18,10 +18,10 @@ def write_idx(path, array):
 
 
 def convert(script, *arguments):
-    """Runs the shell script that turns idx files into text; if this process ends, it ends too.
+    """Runs the shell script that turns idx files into text; ends it if this process ends.
 
     Raises:
-        InputError: it failed; says what it said.
+        InputError: the script failed; the message is the script's own.
     """
     command = ["bash", str(script), "--", *map(str, arguments)]
     pipes = {"stdin": subprocess.DEVNULL, "stderr": subprocess.PIPE}
@@ -42,11 +42,11 @@ def read_numbers(path, columns):
         InputError: the text holds anything else; names the first bad line.
     """
     try:
-        with warnings.catch_warnings(action="ignore"):  # of an empty file; it is refused below
+        with warnings.catch_warnings(action="ignore"):  # about an empty file, refused below
             numbers = np.loadtxt(path, np.uint8, comments=None, ndmin=2, encoding="latin-1")
     except ValueError:
         numbers = np.empty((0, columns), np.uint8)
-    # loadtxt skips blank lines, and its messages do not always count lines in the same way.
+    # loadtxt skips blank lines, and its messages do not always count lines the same way.
     if not len(numbers) or numbers.shape != (_count_lines(path), columns):
         raise InputError(f"{path}{_first_fault(path, columns)}; delete it to rebuild it")
     return numbers
@@ -58,12 +58,12 @@ def _count_lines(path):
 
 
 def _first_fault(path, columns):
-    longest = 8 * columns + 8  # bytes; a longer line is none of ours, and might not fit memory
+    longest = 8 * columns + 8  # bytes; a longer line is bad, and might not fit into memory
     with open(path, "rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(longest), b""), start=1):
             fields = line.split()
             if len(fields) != columns or not line.endswith(b"\n"):
-                return f", line {number}: expected {columns} numbers and the line's end"
+                return f", line {number}: expected {columns} numbers and an end of line"
             for field in fields:
                 if not (field.isdigit() and len(field) < 4 and int(field) < 256):
                     return f", line {number}: {field.decode('latin-1')[:20]!r} is not 0..255"
@@ -73,10 +73,10 @@ def _first_fault(path, columns):
 def read_mapping(path):
     """Reads a mapping file, `LABEL ASCII` a line: dict of int to str, in the order of the labels.
 
-    A third column is left out.
+    A third column is ignored.
 
     Raises:
-        InputError: a line holds anything else, or a label or character twice; names the line.
+        InputError: a line holds anything else, or repeats a label or character; names the line.
     """
     names = {}
     for number, line in enumerate(path.read_text("latin-1").splitlines(), start=1):
@@ -87,7 +87,7 @@ def read_mapping(path):
         if not 32 < code < 127:
             raise InputError(f"{path}, line {number}: {code} is not the ASCII code of a character")
         if label in names or chr(code) in names.values():
-            raise InputError(f"{path}, line {number}: this label or character is there twice")
+            raise InputError(f"{path}, line {number}: this label or character occurs twice")
         names[label] = chr(code)
     if not names:
         raise InputError(f"{path}: empty, expected a line LABEL ASCII for each class")

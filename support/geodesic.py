@@ -3,19 +3,17 @@
     index = open_index(path, note, make_codes)       # built once for a model
     path, unjoined = geodesic(index, start, end, steps=10)
 
-The straight line between two codes crosses regions without a single character, where the decoder
-paints ghosts. The geodesic goes from character to character:
+The straight line between two codes crosses regions without any character, where the decoder paints
+ghosts. The geodesic goes from character to character:
 
-1. Each code of the training set is replaced by the mean of itself and its nearest neighbours.
-   Details of one person's hand cancel, and what remains is decoded to clearer handwriting.
+1. Each code of the training set is replaced by the mean of itself and its nearest neighbours. The
+   details of one person's hand cancel, and the decoder draws clearer handwriting.
 2. These nodes are joined to their neighbours. An edge costs its length to the power of 2.5, so that
-   many short hops among characters are cheaper than a leap across nothing: the shortest path
-   under such costs is the sample Fermat distance (Groisman, Jonckheere, Sapienza 2022,
-   "Nonhomogeneous Euclidean first-passage percolation and distance learning"), Isomap's geodesic
-   (Tenenbaum, de Silva, Langford 2000) for power 1.
-3. The path zigzags from node to node; its quick turns are damped, which makes it shorter.
-4. The frames are chosen from it at nearly even distances. Small shifts avoid the middle of long
-   hops, where no node is near and the picture is doubtful.
+   many short hops between characters are cheaper than one long hop through an empty region. The
+   cost of the cheapest path is the sample Fermat distance (Groisman, Jonckheere, Sapienza 2022,
+   "Nonhomogeneous Euclidean first-passage percolation and distance learning", arXiv:1810.09398).
+3. The path zigzags from node to node. Its quick turns are damped, which makes it shorter.
+4. Frames are chosen from it at nearly even distances, but not in the middle of a long hop.
 """
 
 from dataclasses import dataclass
@@ -28,24 +26,23 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 from support.console import InputError, notice
 from support.files import READ_ONLY, is_stale, read_npz, save_npz
 
-NEIGHBOURS = 16  # that a code is averaged with, and joined to
-POWER = 2.5  # of the length, in the cost of an edge
+NEIGHBOURS = 16  # of a code: it is averaged with them, and joined to them
+POWER = 2.5  # the cost of an edge is its length to this power
 SMOOTHING = 0.05  # width of the Gaussian that damps turns, as a share of the path
-MAX_CODES = 120_000  # in the index; of more, a random sample is taken
+MAX_CODES = 120_000  # in the index; if there are more, a random sample
 STEP_TOLERANCE = 0.14  # how much longer than the mean a step between frames may be
-POINTS_PER_STEP = 14  # of a smoothed path; the frames are chosen from these points
-MAX_EXACT = 20_000  # codes; among more, the neighbours are searched approximately
-MIN_LENGTH = 1e-9  # codes may be equal, and a sparse matrix has no edges of length 0
-BATCH_ROWS = 16  # searched at a time, to bound the memory
+POINTS_PER_STEP = 14  # of a smoothed path; frames are chosen from these points
+MAX_EXACT = 20_000  # codes; among more, the search for neighbours is approximate
+MIN_LENGTH = 1e-9  # codes may be equal, and a sparse graph has no edges of length 0
+BATCH_ROWS = 16  # at a time, to limit memory
 
 
 @dataclass
 class Index:
     """A graph of codes, each joined to its nearest neighbours.
 
-    codes: (N, D) float32, the nodes, each the mean of a few neighbouring codes. graph: (N, N)
-    sparse, symmetric, connected, the lengths of the edges. component: (N,) int32, equal for nodes
-    that are joined without a bridge.
+    codes: (N, D) float32, means of neighbouring codes. graph: (N, N) sparse, symmetric, connected:
+    lengths of edges. component: (N,) int32, equal for nodes that are connected without a bridge.
     """
 
     codes: np.ndarray
@@ -61,8 +58,8 @@ class Index:
 def open_index(path, now, make_codes):
     """The Index at `path`, or a new one that is saved there.
 
-    now: a note of the files of the model and the data as they are today; an index that was made
-    from others is rebuilt. make_codes: gives the codes to build it from, parts of (N, D).
+    now: a note of today's model and data files; an index made from other files is rebuilt.
+    make_codes: returns the codes to build it from, as parts (N, D).
     """
     try:
         return load_index(path, now)
@@ -82,11 +79,11 @@ def open_index(path, now, make_codes):
 
 
 def load_index(path, now):
-    """The Index that Index.save wrote. now: a note of the same files as they are today.
+    """The Index that Index.save wrote. now: a note of the same files today.
 
     Raises:
-        FileNotFoundError: there is none.
-        InputError: it is damaged, or the files have changed since; build a new one.
+        FileNotFoundError: there is no file at `path`.
+        InputError: it is damaged, or was built from files that have changed since.
     """
     arrays, note = read_npz(path)
     if is_stale(note, now):
@@ -95,37 +92,27 @@ def load_index(path, now):
         codes, component = arrays["codes"], arrays["component"]
         edges = arrays["data"], arrays["indices"], arrays["indptr"]
         graph = csr_matrix(edges, shape=(len(codes), len(codes)))
-        graph.check_format()
-        if codes.ndim != 2 or component.shape != (len(codes),):
-            raise ValueError("its arrays do not fit each other")
-    except (KeyError, ValueError, TypeError, IndexError) as error:
+    except (KeyError, ValueError, TypeError) as error:
         raise InputError(f"{path}: damaged ({error})") from error
     return Index(codes, graph, component)
 
 
-def build_index(codes, max_codes=MAX_CODES):
-    """Builds the graph in which geodesic searches.
+def build_index(codes):
+    """Builds the Index in which geodesic searches, of codes (N, D).
 
-    Args:
-        codes: (N, D), N at least 1, finite.
-        max_codes: if there are more, a random sample is taken, always the same one.
-
-    Returns:
-        An Index of min(N, max_codes) nodes.
+    If there are more than MAX_CODES, a random sample is taken, always the same one.
 
     Raises:
-        InputError: codes are not a finite (N, D) array.
+        InputError: codes are not a finite (N, D) array with N at least 1.
     """
     codes = np.ascontiguousarray(codes, "float32")
     if codes.ndim != 2 or not codes.size or not np.isfinite(codes).all():
         raise InputError(f"codes must be a finite (N, D) array, not {codes.shape}")
-    if len(codes) > max_codes:
-        chosen = np.random.default_rng(0).choice(len(codes), max_codes, replace=False)
+    if len(codes) > MAX_CODES:
+        chosen = np.random.default_rng(0).choice(len(codes), MAX_CODES, replace=False)
         codes = codes[np.sort(chosen)]
-    near, _ = _nearest(codes, codes, NEIGHBOURS + 1)  # each among its own neighbours
-    nodes = np.zeros_like(codes)
-    for column in near.T:
-        nodes += codes[column] / near.shape[1]
+    near, _ = _nearest(codes, codes, NEIGHBOURS + 1)  # each is its own neighbour, too
+    nodes = sum(codes[column] for column in near.T) / near.shape[1]
     graph = _join(nodes, np.repeat(np.arange(len(nodes)), near.shape[1]), near.ravel())
     count, component = connected_components(graph, directed=False)
     components = component
@@ -136,19 +123,18 @@ def build_index(codes, max_codes=MAX_CODES):
 
 
 def geodesic(index, start, end, steps=10, decode=None):
-    """The paths between codes, as frames at nearly even distances.
+    """Geodesic paths between codes, as frames at nearly even distances.
 
     Args:
         index: an Index.
         start, end: (R, D) codes, the ends of R rows.
         steps: frames in a row, at least 2; the first is start, the last is end, both exactly.
-        decode: a function of codes (..., D) that gives their pictures (..., height, width). With
-            it the distances are even in the pictures, without it in the codes.
+        decode: a function, codes (..., D) -> pictures (..., height, width). With it, the distances
+            are even between pictures, without it, between codes.
 
     Returns:
         path: (R, steps, D) float32.
-        unjoined: (R,) bool, rows whose ends lie in different components: their path has to leap
-            across a gap where it is narrowest.
+        unjoined: (R,) bool, rows whose ends lie in different components: their path crosses a gap.
 
     Raises:
         InputError: steps is less than 2.
@@ -158,10 +144,10 @@ def geodesic(index, start, end, steps=10, decode=None):
         raise InputError(f"steps must be at least 2, not {steps}")
     graph, near_start, near_end = _with_ends(index, start, end)
     unjoined = index.component[near_start] != index.component[near_end]
-    everything = np.concatenate([index.codes, start, end])
     rows, count = len(start), len(index.codes)
-    path = np.empty((rows, steps, index.codes.shape[1]), "float32")
+    everything = np.concatenate([index.codes, start, end])
     points = POINTS_PER_STEP * max(steps - 1, 9) + 1
+    path = []
     for first in range(0, rows, BATCH_ROWS):
         batch = np.arange(first, min(first + BATCH_ROWS, rows))
         _, previous = dijkstra(graph, indices=count + batch, return_predecessors=True)
@@ -169,22 +155,29 @@ def geodesic(index, start, end, steps=10, decode=None):
             _walk(before, count + row, count + rows + row)
             for row, before in zip(batch, previous, strict=True)
         )
-        lines = _smooth(np.stack([_resample(everything[walk], points) for walk in walks]))
-        lines = lines.astype("float32")
-        _, apart = _nearest(index.codes, lines.reshape(-1, lines.shape[-1]), NEIGHBOURS // 2)
-        doubts = apart.mean(1).reshape(lines.shape[:2])
-        pictures = decode(lines) if decode else lines
-        for row, line, seen, doubt in zip(batch, lines, pictures, doubts, strict=True):
-            path[row] = line[_choose(_arc_length(seen), doubt, steps)]
+        lines = np.stack([_resample(everything[walk], points) for walk in walks])
+        path += _place_frames(_smooth(lines).astype("float32"), index, steps, decode)
+    path = np.stack(path)
     path[:, 0], path[:, -1] = start, end
     return path, unjoined
 
 
-def _with_ends(index, start, end):
-    """The graph of costs with the R starts and R ends as further nodes, in this order.
+def _place_frames(lines, index, steps, decode):
+    """A list of (steps, D): the frames of each of the (R, M, D) lines."""
+    _, apart = _nearest(index.codes, lines.reshape(-1, lines.shape[-1]), NEIGHBOURS // 2)
+    doubts = apart.mean(1).reshape(lines.shape[:2])
+    pictures = decode(lines) if decode else lines
+    return [
+        line[_choose(_arc_length(seen), doubt, steps)]
+        for line, seen, doubt in zip(lines, pictures, doubts, strict=True)
+    ]
 
-    Edges only leave a start and only reach an end. Each start has an edge to its end too:
-    neighbours need no detour. Returned beside it: the node nearest to each start, and to each end.
+
+def _with_ends(index, start, end):
+    """The graph of costs, with R starts and then R ends as further nodes.
+
+    Edges lead out of starts and into ends, and from each start to its end. Beside the graph: the
+    node nearest to each start, and to each end.
     """
     count, rows = len(index.codes), len(start)
     near_start, to_start = _nearest(index.codes, start, NEIGHBOURS)
@@ -207,19 +200,19 @@ def _nearest(codes, queries, count):
 
     count = min(count, len(codes))
     search = faiss.IndexFlatL2(codes.shape[1])
-    if len(codes) > MAX_EXACT:  # 99% of the neighbours in a fifth of the time
+    if len(codes) > MAX_EXACT:  # finds 99% of the neighbours in a fifth of the time
         search = faiss.IndexIVFFlat(search, codes.shape[1], 256)
         search.nprobe = 16
         search.train(codes[:: len(codes) // MAX_EXACT])
     search.add(codes)
     squares, near = search.search(queries, count)
-    missing = near < 0  # fewer than `count` where it looked: the nearest stands in
+    missing = near < 0  # fewer found than `count`: the nearest fills in
     near = np.where(missing, near[:, :1], near)
     return near, np.sqrt(np.maximum(np.where(missing, squares[:, :1], squares), 0))
 
 
 def _join(nodes, tail, head):
-    """The (N, N) sparse, symmetric matrix of the lengths of edges between nodes."""
+    """The lengths of edges between nodes: (N, N), sparse and symmetric."""
     parts = zip(np.array_split(tail, 32), np.array_split(head, 32), strict=True)  # less memory
     length = np.concatenate([np.linalg.norm(nodes[t] - nodes[h], axis=1) for t, h in parts])
     graph = csr_matrix((np.maximum(length, MIN_LENGTH), (tail, head)), (len(nodes), len(nodes)))
@@ -240,7 +233,7 @@ def _bridges(nodes, component):
 
 
 def _walk(previous, start, end):
-    """The nodes from start to end, in order, out of each node's predecessor."""
+    """The nodes from start to end, in order, from each node's predecessor."""
     walk = [end]
     while walk[-1] != start:
         walk.append(previous[walk[-1]])
@@ -256,30 +249,31 @@ def _arc_length(line):
 def _choose(reached, doubt, steps):
     """Which points of a line to show: (steps,) indices, both ends among them.
 
-    reached: (M,), how far along the line each point lies. doubt: (M,). Dynamic programming finds
-    the points whose doubts have the least sum of fourth powers, in steps of at most
-    1 + STEP_TOLERANCE times the mean. If there are none (a line of equal points), they are even.
+    reached: (M,), how far along the line each point lies. doubt: (M,), how far from nodes.
+    Dynamic programming minimises the sum of doubt**4 over the chosen points; no step may be longer
+    than 1 + STEP_TOLERANCE times the mean. If that is impossible, their indices are even.
     """
     doubt = (doubt / max(doubt.mean(), MIN_LENGTH)) ** 4
-    step = reached - reached[:, None]  # from the row's point to the column's
-    allowed = (step > 0) & (step <= (1 + STEP_TOLERANCE) * reached[-1] / (steps - 1))
-    barrier = np.where(allowed, 0, np.inf)
-    cost = np.where(np.arange(len(doubt)) == 0, 0, np.inf)
+    points = np.arange(len(doubt))
+    first = np.searchsorted(reached, reached - (1 + STEP_TOLERANCE) * reached[-1] / (steps - 1))
+    before = points[:, None] - np.arange(1, max((points - first).max(), 1) + 1)
+    barrier = np.where((before >= first[:, None]) & (reached[before] < reached[:, None]), 0, np.inf)
+    cost = np.where(points == 0, 0, np.inf)
     sources = []
     for _ in range(steps - 1):
-        through = cost[:, None] + barrier
-        sources.append(through.argmin(0))
-        cost = through.min(0) + doubt
+        through = cost[before] + barrier
+        sources.append(before[points, through.argmin(1)])
+        cost = through.min(1) + doubt
     if not np.isfinite(cost[-1]):
-        return np.linspace(0, len(doubt) - 1, steps).round().astype(int)
-    chosen = [len(doubt) - 1]
+        return np.linspace(0, points[-1], steps).round().astype(int)
+    chosen = [points[-1]]
     for source in reversed(sources):
         chosen.append(source[chosen[-1]])
     return chosen[::-1]
 
 
 def _resample(line, count):
-    """(M, D) points of a line -> (count, D) on it, at even distances, both ends among them."""
+    """(M, D) points of a line -> (count, D) points on it, at even distances, with both ends."""
     reached = _arc_length(line)
     where = np.linspace(0, reached[-1], count)
     before = np.clip(np.searchsorted(reached, where, side="right") - 1, 0, len(line) - 2)
@@ -289,10 +283,10 @@ def _resample(line, count):
 
 
 def _smooth(lines):
-    """(R, M, D) lines, their quick turns damped, with the same ends.
+    """(R, M, D) lines -> the same with quick turns damped; the ends stay.
 
-    What separates a line from the straight one between its ends is written as a sine series, and
-    its terms are damped as a Gaussian of the width SMOOTHING does it.
+    A line's difference from the straight line between its ends is written as a sine series. Its
+    terms are damped like those of a convolution with a Gaussian of the width SMOOTHING.
     """
     t = np.linspace(0, 1, lines.shape[1])[:, None]
     straight = (1 - t) * lines[:, :1] + t * lines[:, -1:]

@@ -8,27 +8,34 @@ import numpy as np
 from support.console import InputError
 
 IMAGE_SIZE = 28  # pixels a side
-INK_SIZE = 23.5  # pixels of the longer side of a character, its palest ink counted
+INK_SIZE = 23.5  # pixels of the longer side of a character, with its palest ink
 
 
 def read_character(path):
     """A picture of one character, a photo or a scan, in EMNIST's form: (28, 28) float32.
 
-    The ink may be dark on light or light on dark, the picture of any size. The shade of the paper
-    and uneven light are removed. Then it is treated as EMNIST's authors did (arXiv:1702.05373):
-    blurred, cropped to the ink, centred in a square with a margin, and scaled down.
+    The ink may be dark on light or light on dark; the picture may have any size. The shade of the
+    paper and uneven light are removed. The rest is what EMNIST's authors did (arXiv:1702.05373):
+    the picture is blurred, cropped to the ink, centred in a square with a margin, and scaled down.
 
     Returns:
         The character, upright, in [0, 1], its darkest ink 1.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is not a picture, or shows no ink; names it.
+        ValueError: the file is not a picture, or has no ink; names it.
     """
-    from PIL import Image
+    light = _read_grey(path)
+    ink = _find_ink(light)
+    if ink is None:
+        raise InputError(f"{path}: no ink found; give a picture of one character")
+    return _centre(ink)
+
+
+def _find_ink(light):
+    """How much ink is in each pixel, 0 to 1, without specks; None where no ink can be told."""
     from scipy import ndimage
 
-    light = _read_grey(path)
     light = ndimage.gaussian_filter(light, max(light.shape) / 250)
     ink = _light_of_paper(light) - light
     noise = np.median(np.abs(ink))  # most of a picture is paper
@@ -36,13 +43,18 @@ def read_character(path):
         ink = -ink
     level = np.median(ink[ink >= ink.max() / 2])
     if not level >= max(12 * noise, 10):
-        raise InputError(f"{path}: no ink to be seen; give a picture of one character")
+        return None
     ink = np.clip((ink / level - 0.1) / 0.9, 0, 1)
-
     marks, count = ndimage.label(ink > 0.2, np.ones((3, 3)))
     sizes = ndimage.sum_labels(ink, marks, range(count + 1))
     sizes[0] = 0
     ink[~np.isin(marks, np.flatnonzero(sizes > 0.03 * sizes.max()))] = 0  # specks, not dots
+    return ink
+
+
+def _centre(ink):
+    """The ink, cropped and centred in a square with a margin, as an image of EMNIST's size."""
+    from PIL import Image
 
     rows, columns = (np.flatnonzero((ink > 0).any(axis=axis)) for axis in (1, 0))
     low, high = np.array([columns[[0, -1]], rows[[0, -1]]]).T
@@ -56,7 +68,7 @@ def read_character(path):
 
 
 def _read_grey(path, longest=512):
-    """The light of a picture's pixels, 0..255 as float32, at most `longest` pixels a side."""
+    """The brightness of a picture's pixels, float32 0..255, at most `longest` pixels a side."""
     from PIL import Image, ImageOps
 
     if not Path(path).exists():
@@ -67,22 +79,22 @@ def _read_grey(path, longest=512):
             warnings.catch_warnings(action="error", category=too_large),
             Image.open(path) as picture,
         ):
-            if picture.mode.startswith(("I", "F")):  # 16 bits and more: convert would cut them off
+            if picture.mode.startswith(("I", "F")):  # 16 bits or more, which convert would cut off
                 grey = np.asarray(picture, np.float32)
                 grey = 255 * (grey - grey.min()) / max(np.ptp(grey), 1)
                 picture = Image.fromarray(grey).convert("L")
             picture = ImageOps.exif_transpose(picture)
             picture.thumbnail((longest, longest), Image.Resampling.BOX)
             grey, alpha = np.float32(picture.convert("LA")).transpose(2, 0, 1)
-    except Exception as error:  # Pillow raises whatever the damage leads to
+    except Exception as error:  # Pillow can raise any exception on a damaged file
         raise InputError(f"{path}: not a picture that can be read: {error}") from error
     opaque = alpha / 255
-    under = 255 if (grey * opaque).sum() < 128 * opaque.sum() else 0  # what is not drawn is paper
+    under = 255 if (grey * opaque).sum() < 128 * opaque.sum() else 0  # transparent parts are paper
     return grey * opaque + under * (1 - opaque)
 
 
 def _light_of_paper(light):
-    """The paper's own light in each pixel: a smooth surface through the greater part of them."""
+    """The paper's brightness in each pixel: a smooth surface fitted to most of the pixels."""
     from PIL import Image
 
     def terms(shape):
@@ -92,7 +104,7 @@ def _light_of_paper(light):
     few = np.asarray(Image.fromarray(light).resize((48, 48), Image.Resampling.BOX)).ravel()
     known = terms((48, 48)).reshape(-1, 6)
     off = few - np.median(few)
-    for _ in range(20):  # the further a pixel is off, the less it weighs: ink is far off
+    for _ in range(20):  # pixels far from the surface, such as ink, weigh less
         weighted = known.T / (1 + (off / (1.5 * np.median(np.abs(off)) + 1e-3)) ** 2)
         surface = np.linalg.solve(weighted @ known, weighted @ few)
         off = few - known @ surface

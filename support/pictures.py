@@ -10,6 +10,7 @@ import io
 import string
 from pathlib import Path
 
+import click
 import numpy as np
 
 from support.files import replacing
@@ -18,16 +19,18 @@ ZOOM = 2  # screen pixels for a pixel of an image
 DPI = 100
 ROW_GAP, NAME_WIDTH = 6, 14  # pixels of an image, below a strip and on its sides
 MAX_SIDE = 60_000  # screen pixels; matplotlib draws fewer than 65,536
-GIF_TRAVEL, GIF_REST, GIF_SHORTEST = 1500, 900, 40  # ms: end to end, at an end, a frame's least
+MAX_WIDTH = 65_535  # screen pixels of a GIF, and of what browsers draw
+MAX_PIXELS = 300_000_000  # of all frames: they are held in memory
+GIF_TRAVEL, GIF_REST, GIF_SHORTEST = 1500, 900, 40  # ms: end to end, stop there, shortest frame
 
 
 def draw_strips(path, strips, left, right=None, columns=1, title=None):
-    """Draws strips of images, dark on light, each between its names: the picture all others use.
+    """Draws strips of images, dark on light, with names beside them; other pictures use it.
 
     Args:
         path: the file to write.
         strips: 2-d arrays in [0, 1], all of one shape.
-        left, right: the names beside each.
+        left, right: the names beside each strip.
         columns: how many strips stand side by side.
         title: a line above all.
     """
@@ -61,7 +64,7 @@ def draw_strips(path, strips, left, right=None, columns=1, title=None):
 
 
 def draw_curves(path, history, floor):
-    """Both losses of each epoch over the floor, and the best epoch."""
+    """Draws both losses of each epoch, the floor below them, and the best epoch."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
@@ -82,14 +85,14 @@ def draw_curves(path, history, floor):
 
 
 def draw_reconstructions(path, x, p, present):
-    """The first image x of each class over its reconstruction p; present: name -> mask of x."""
+    """Draws each class's first image x above its reconstruction p; present: name -> mask of x."""
     strips = [np.vstack([x[where.argmax()], p[where.argmax()]]) for where in present.values()]
     title = "Test images (above) and their reconstructions from 32 numbers (below)"
     draw_strips(path, strips, list(present), columns=min(12, len(strips)), title=title)
 
 
 def draw_codes(path, codes, y, names, most=3000):
-    """Codes in two dimensions by t-SNE (van der Maaten, Hinton 2008), coloured by class."""
+    """Draws codes in two dimensions by t-SNE (van der Maaten, Hinton 2008), coloured by class."""
     from matplotlib import colormaps
     from matplotlib.figure import Figure
     from sklearn.manifold import TSNE
@@ -112,12 +115,32 @@ def draw_codes(path, codes, y, names, most=3000):
         figure.savefig(unfinished, format="png")
 
 
-def write_morph(path, title, ends, codes, frames, scale):
-    """Writes a morph as what the suffix of `path` says: .png, .gif, .html or .npz.
+def check_size(path, rows, steps, side, scale):
+    """Refuses an animation or page that is too large. side: of an image, in pixels.
 
-    ends: its images (rows, 2, height, width), names, indices, labels and source, as support.ends
-    has them. codes: (rows, steps, D). frames: (rows, steps, height, width). scale: enlarges a .gif
-    or .html.
+    Raises:
+        click.UsageError: says which options to lower.
+    """
+    if Path(path).suffix.lower() not in (".gif", ".html"):
+        return
+    if rows * side * scale > MAX_WIDTH:
+        most = MAX_WIDTH // (rows * side)
+        raise click.UsageError(
+            f"{rows} rows at --scale {scale} are {rows * side * scale:,} pixels wide, more than "
+            f"{MAX_WIDTH:,}; " + (f"--scale {most} would do" if most else "use fewer rows")
+        )
+    if rows * steps * (side * scale) ** 2 > MAX_PIXELS:
+        raise click.UsageError(
+            f"{rows} rows of {steps} frames at --scale {scale} are too large: more than "
+            f"{MAX_PIXELS:,} pixels; lower --rows, --steps or --scale"
+        )
+
+
+def write_morph(path, title, ends, codes, frames, scale):
+    """Writes a morph in the format of the suffix of `path`: .png, .gif, .html or .npz.
+
+    ends: an Ends of support.ends. codes: (rows, steps, D). frames: (rows, steps, height, width).
+    scale: screen pixels for each pixel of a .gif or .html.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     suffix = path.suffix.lower()
@@ -149,7 +172,7 @@ def side_by_side(frames, scale):
 
 
 def write_gif(path, frames, scale):
-    """An endless animation, forth and back; it slows down near the ends and rests on them."""
+    """An endless animation, back and forth; it slows down near the ends and stops there a while."""
     pictures = side_by_side(frames, scale)
     moments = np.arccos(1 - 2 * np.linspace(0, 1, len(pictures))) / np.pi * GIF_TRAVEL
     times = np.full(len(pictures), GIF_REST)

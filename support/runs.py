@@ -1,4 +1,4 @@
-"""The run folder: the configuration of a training, how far it got, and its models."""
+"""The run folder: the configuration of a training, its history and its models."""
 
 import csv
 import hashlib
@@ -20,7 +20,7 @@ RUN_FILES = ["config.json", "model.keras", "last.keras", "history.csv", "curves.
 RUN_FILES += ["test.json", "reconstructions.png", "codes.png", "morph.png", "index.npz"]
 RUN_FILES += ["explore.html"]
 COLUMNS = ("epoch", "loss", "val_loss", "learning_rate", "seconds")  # of history.csv
-OPTIONS = {  # what config.json must say to go on with a training, and the least of each number
+OPTIONS = {  # what config.json must hold: the type of a text, the least value of a number
     "data": str,
     "split": str,
     "data_root": str,
@@ -33,7 +33,7 @@ BEGIN_ANEW = "start again with --overwrite"
 
 
 def command(name, run, *options):
-    """The command line `name` of this program for a run."""
+    """The command line that runs the command `name` on a run."""
     words = ["python", "autoencoder.py", name]
     words += [] if run == DEFAULT_RUN else ["--run-dir", str(run)]
     return shlex.join([*words, *options])
@@ -52,7 +52,7 @@ def begin(run, config):
 
 
 def read_config(run):
-    """The configuration of a run: dict of the options of its training and more.
+    """The configuration of a run: a dict of the options of its training and more.
 
     Raises:
         FileNotFoundError: the folder holds no run.
@@ -78,7 +78,7 @@ def _fits(value, least):
 
 
 def refuse_other(run, config):
-    """Refuses a folder that holds a run with other options than config's; says how to go on.
+    """Refuses a folder that holds a run with options other than config's; says how to go on.
 
     Raises:
         InputError: the options differ, or the folder's config.json is damaged.
@@ -99,7 +99,7 @@ def refuse_other(run, config):
 
 
 def describe(**images):
-    """What config.json records of images by the name of their part: counts, and a digest of all."""
+    """The count of each part's images and a digest of them all, for config.json."""
     digest = hashlib.blake2b(digest_size=16)
     for x in images.values():
         digest.update(np.ascontiguousarray(x))
@@ -107,7 +107,7 @@ def describe(**images):
 
 
 def refuse_other_data(run, description):
-    """Refuses to go on with a run on other images than it began with.
+    """Refuses to go on with a run on images other than its own.
 
     Raises:
         InputError: the counts or the digest differ from those in config.json.
@@ -116,8 +116,8 @@ def refuse_other_data(run, description):
     if any(config.get(key, value) != value for key, value in description.items()):
         was, now = config.get("counts"), description["counts"]
         raise InputError(
-            f"{run} was trained on other images ({was}, now {now}): name its data with "
-            f"--data-root, or {BEGIN_ANEW}"
+            f"{run} was trained on other images ({was}, now {now}): give the folder of its "
+            f"data with --data-root, or {BEGIN_ANEW}"
         )
 
 
@@ -125,9 +125,9 @@ def refuse_other_data(run, description):
 
 
 def read_history(run, finished=None):
-    """The rows of history.csv as dicts of numbers; none where there is no file.
+    """The rows of history.csv as dicts of numbers; no rows if there is no file.
 
-    finished: the number of finished epochs, if it is known; rows beyond it are left out.
+    finished: the number of finished epochs, if known; rows beyond it are dropped.
 
     Raises:
         InputError: the file is damaged, or rows of finished epochs are missing.
@@ -184,7 +184,7 @@ def epoch_keeper(run, config, autoencoder, history, progress_bar):
 
 
 def is_complete(run):
-    """Whether all epochs of a run's training are done and drawn."""
+    """Whether all epochs of a run are trained and curves.png is drawn."""
     made = all((run / name).exists() for name in ("config.json", "model.keras", "curves.png"))
     return made and len(read_history(run)) == read_config(run)["epochs"]
 
@@ -213,9 +213,9 @@ def load_model(path, image_shape, code_size):
         model = keras.saving.load_model(path)
         shapes = [model.input_shape, model.output_shape]
         shapes += [model.get_layer("encoder").output_shape, model.get_layer("decoder").input_shape]
-    except Exception as error:  # Keras raises whatever the damage leads to
+    except Exception as error:  # Keras can raise any exception on a damaged file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: no autoencoder can be loaded from it: {reason}") from error
+        raise InputError(f"{path}: cannot be loaded as an autoencoder: {reason}") from error
     image, code = (None, *image_shape), (None, code_size)
     if shapes != [image, image, code, code]:
         expected = f"{image_shape} -> {code_size} -> {image_shape}"

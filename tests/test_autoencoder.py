@@ -8,11 +8,12 @@ import signal
 
 import numpy as np
 import pytest
-from conftest import script
+from conftest import script, write_files
 
 import autoencoder
 from autoencoder import cli, linear_path
 from support.console import import_keras
+from support.demo import draw_demo_set
 from support.ends import random_pairs
 from support.figures import cross_entropy
 
@@ -146,6 +147,62 @@ def test_overwrite_keeps_what_is_not_its_own(characters, tmp_path, run):
     assert json.loads((folder / "config.json").read_text())["seed"] == 1
 
 
+def unfinished(trained, tmp_path):
+    """A copy of the trained run, as if it were to have a fourth epoch."""
+    folder = tmp_path / "run"
+    shutil.copytree(trained[0], folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"epochs": 4}))
+    return folder
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("per_class", [30, 60])
+def test_resume_refuses_other_images(trained, tmp_path, run, per_class):
+    folder = unfinished(trained, tmp_path)
+    write_files(tmp_path / "other", *draw_demo_set(per_class, 5, seed=1))
+    before = contents(folder)
+    words = ["train", "--run-dir", folder, "--resume", "--data-root", tmp_path / "other"]
+    result = run(cli, *words, code=1)
+    assert "trained on other images" in result.stderr.splitlines()[-1]
+    assert contents(folder) == before
+
+
+def test_resume_takes_data_that_have_moved(trained, characters, tmp_path, run):
+    folder = unfinished(trained, tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"data_root": "/nowhere"}))
+    assert "nowhere" in run(cli, "train", "--run-dir", folder, "--resume", code=1).stderr
+    run(cli, "train", "--run-dir", folder, "--resume", "--data-root", characters)
+    assert len(history(folder)) == 4
+
+
+@pytest.mark.parametrize(
+    "words", [["--seed", 5_000_000_000], ["--learning-rate", "nan"], ["--learning-rate", "inf"]]
+)
+def test_overwrite_removes_nothing_for_an_option_that_is_wrong(trained, run, words):
+    before = contents(trained[0])
+    run(cli, *RUN, "--run-dir", trained[0], "--overwrite", *words, code=2)
+    assert contents(trained[0]) == before
+
+
+def test_a_model_without_its_optimizer_is_no_training(trained, tmp_path, run):
+    folder = unfinished(trained, tmp_path)
+    shutil.copy(folder / "model.keras", folder / "last.keras")
+    result = run(cli, "train", "--run-dir", folder, "--resume", code=1)
+    assert "last.keras: not a training of this version" in result.stderr
+
+
+def test_one_training_image(tmp_path, run):
+    x, y = draw_demo_set(1, 1)[0]
+    write_files(tmp_path, (x[:1], y[:1]), (x, y))
+    words = ["train", "--data", "emnist", "--data-root", tmp_path, "--run-dir", tmp_path / "run"]
+    assert "at least 2 are needed" in run(cli, *words, code=1).stderr
+
+
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])
 def test_killed_and_resumed_equals_uninterrupted(trained, characters, tmp_path, run, kill):
     whole, _ = trained
@@ -227,6 +284,8 @@ def test_wrong_usage(run, tmp_path):
         ["morph", "--from", "", "--to", ""],
         ["morph", "--rows", "1", "--from", "a", "--to", "b"],
         ["morph", "--out", "morph.bmp"],
+        ["morph", "--out", "m.gif", "--rows", "600"],
+        ["morph", "--out", "m.html", "--rows", "100", "--steps", "1000"],
         ["morph", "--image", "a.png"],
         ["morph", "--image", "a.png", "--image", "b.png", "--rows", "2"],
         ["morph", "--image", "a.png", "--image", "b.png", "--from", "a", "--to", "b"],

@@ -1,69 +1,106 @@
-"""The benchmarks run, on a handful of images; what they print there means nothing."""
+"""The benchmarks run, on a handful of images; the figures that they print there mean nothing."""
 
-import re
 import subprocess
 import sys
 
+import pytest
 from conftest import PROJECT
+
+from benchmarks import training
 
 
 def benchmark(name, *words):
+    """The rows of the tables that a script prints, each a list of cells, and all its lines."""
     command = [sys.executable, PROJECT / "benchmarks" / name, *words]
     done = subprocess.run([str(w) for w in command], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    lines = done.stdout.splitlines()
+    return [[c.strip() for c in line.split("|")[1:-1]] for line in lines if line[:1] == "|"], lines
+
+
+def figures(row):
+    """The middle, smallest and largest of each cell like 0.0150 (0.0148-0.0153)."""
+    words = [cell.replace("(", "").replace(")", "").replace("-", " ").split() for cell in row[1:]]
+    return [tuple(map(float, some)) for some in words]
 
 
 def test_morph(trained, characters, tmp_path):
     words = ["--run-dir", trained[0], "--data-root", characters, "--pairs", 4, "--steps", 4]
     words += ["--judge", tmp_path / "judge.keras", "--judge-epochs", 1]
-    lines = benchmark("morph.py", *words).splitlines()
-    paths = [line.split("|")[1].strip() for line in lines if line.startswith("|")]
-    assert paths == ["path", "---", "cross-fade", "linear", "slerp", "geodesic"]
+    rows, lines = benchmark("morph.py", *words)
+    assert [row[0] for row in rows] == ["path", "---", "cross-fade", "linear", "slerp", "geodesic"]
+    assert rows[2][3:] == ["1.00", "0.000"]  # a cross-fade is straight and even
+    assert sum(line.startswith("the judge passes") for line in lines) == 3
     assert (tmp_path / "judge.keras").exists()
 
 
-def cells(output, column=1):
-    rows = [line.split("|") for line in output.splitlines() if line.startswith("|")]
-    return [row[column].strip() for row in rows[2:]]
-
-
 def test_data(characters):
-    output = benchmark("data.py", "--data-root", characters, "--rounds", 1)
-    assert [name.split(":")[0] for name in cells(output)[:4]] == ["od", "parse", "cache", "load"]
-    assert all(float(seconds) >= 0 for seconds in cells(output, 2))
+    rows, _ = benchmark("data.py", "--data-root", characters, "--rounds", 1)
+    names = [row[0].split(":")[0] for row in rows[2:]]
+    assert names[:4] == ["od", "parse", "cache", "load"]
+    assert all(float(row[1]) >= 0 for row in rows[2:])
 
 
-def test_compare(characters, tmp_path):
-    words = ["--epochs", 1, "--old-epochs", 1, "--steps", 2, "--out", tmp_path / "compare.png"]
-    output = benchmark("compare.py", "--data-root", characters, *words)
-    assert cells(output)[:2] == ["this autoencoder", "design of 2017"]
-    assert all(0 < float(excess) < 1 for excess in cells(output, 4))
-    assert (tmp_path / "compare.png").read_bytes().startswith(b"\x89PNG")
+def test_curves(characters, tmp_path):
+    words = ["--data-root", characters, "--seeds", 1, "--epochs", 1, "--out", tmp_path / "c.png"]
+    rows, lines = benchmark("training.py", "curves", *words)
+    names = [row[0] for row in rows[2:]]
+    assert names[:3] == ["this autoencoder", "design of 2017", "PCA, 32 components"]
+    assert rows[0] == ["", "seconds", "to 0.042", "validation", "test"]
+    for row in rows[2:]:
+        seconds, _, validation, test = figures(row)
+        assert seconds[0] > 0 and 0 < validation[0] < 1 and 0 < test[0] < 1
+    assert lines[-1].startswith("seconds to 0.042, design of 2017 / this autoencoder: ")
+    assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_ablation(characters):
-    changes = ["as it is", "no batch norm", "upsampling for transposed convolutions"]
-    changes += ["rate warmed up for an epoch", "no weight decay", "Keras's Nadam"]
+def test_choices(characters):
+    changes = ["no batch norm", "upsampling for transposed convolutions"]
     only = [word for change in changes for word in ("--only", change)]
-    output = benchmark("ablation.py", "--data-root", characters, "--epochs", 1, *only)
-    assert cells(output) == changes
-    assert len(set(cells(output, 2))) == len(changes)  # each change changes something
+    words = ["--data-root", characters, "--seeds", 1, "--share", 4, *only]
+    rows, _ = benchmark("training.py", "choices", *words)
+    assert [row[0] for row in rows[2:]] == changes
+    assert all(0 < figures(row)[0][0] < 1 for row in rows[2:])
 
 
-def test_cost(characters):
-    output = benchmark("cost.py", "--data-root", characters, "--epochs", 2, "--steps", 2)
-    assert {"optimizer", "convolutions", "transposed convolutions"} < set(cells(output))
-    assert "2,820" in cells(output)
+def test_each_choice_changes_the_network_or_its_optimizer(loaded, monkeypatch):
+    def built(change):
+        model = training.this_autoencoder(x, config, **change)
+        parts = [layer for name in ("encoder", "decoder") for layer in model.get_layer(name).layers]
+        layers = [(type(a).__name__, getattr(a, "activation", ""), a.output.shape) for a in parts]
+        optimizer = model.optimizer.get_config() | {"name": type(model.optimizer).__name__}
+        return str([layers, optimizer])
+
+    monkeypatch.setattr(training, "in_keras", lambda model, x, config: model)
+    x = loaded[0][0]
+    config = training.CONFIG | {"epochs": 1, "seed": 0}
+    assert len({built(change) for change in training.CHOICES.values()}) == len(training.CHOICES)
+    assert built({}) == built({})
 
 
-def test_own_pictures(trained):
-    output = benchmark("own_pictures.py", "--run-dir", trained[0], "--rounds", 1, "--pictures", 20)
-    assert int(re.fullmatch(r"seed 0: (\d+) of 20 nearer to their own\n", output)[1]) >= 5
+def test_the_clock_of_a_curve_stands_still_while_it_measures(loaded, monkeypatch):
+    now = 0.0
+    x = loaded[1][0]
+    monkeypatch.setattr(training, "time", type("Clock", (), {"perf_counter": lambda: now}))
+
+    def predict(images):
+        nonlocal now
+        now += 1000
+        return images.clip(1e-7, 1 - 1e-7) if len(curve.points) else 0 * images + 0.5
+
+    curve = training.Curve(x, predict)
+    for _ in range(3):
+        now += 1
+        curve.tick()
+    seconds, excesses = zip(*curve.points, strict=True)
+    assert seconds == pytest.approx((1, 2, 3))
+    assert excesses[0] > 0.1 > 0.001 > excesses[1]
+    assert curve.time_to(1) == 1 and curve.time_to(-1) == float("inf")
+    assert curve.time_to((excesses[0] + excesses[1]) / 2) == pytest.approx(1.5)
 
 
-def test_kill():
-    words = ["--per-class", 20, "--times", 1, "--epochs", 1]
-    lines = benchmark("kill.py", *words).splitlines()
-    assert [line.split(":")[0] for line in lines] == ["convert", "download", "prepare", "train"]
-    assert all(line.endswith("every next start succeeded") for line in lines)
+def test_the_network_in_pytorch_is_of_the_same_size():
+    torch = pytest.importorskip("torch")
+    network = training.torch_network(torch.nn)
+    weights = training.autoencoder.build_autoencoder().trainable_variables
+    assert [p.numel() for p in network.parameters()] == [v.numpy().size for v in weights]

@@ -103,7 +103,7 @@ def test_text_has_its_ubyte_files_time_and_is_made_again_when_they_differ(made):
 
 
 def test_a_folder_that_begins_with_a_dash(made, tmp_path):
-    root, train, test = made
+    _, train, test = made
     write_files(tmp_path / "-d", train, test)
     for words in (["./-d"], ["--", "-d"]):
         assert convert("--force", *words, cwd=tmp_path).returncode == 0

@@ -201,7 +201,7 @@ def test_files_replaced_while_they_are_read_are_noticed(made, monkeypatch):
 
 
 def test_a_cache_of_an_earlier_version_is_rebuilt_if_its_sources_are_there(made):
-    root, train, _ = made
+    root, _, _ = made
     (_, y), _ = load_emnist("balanced", root)
     with np.load(root / CACHE) as file:
         arrays = {name: file[name] for name in ARRAYS}

@@ -24,7 +24,7 @@ from conftest import PROJECT, idx, random_set, write_files
 
 import dataset
 import support.download
-from dataset import find_data, load_emnist
+from dataset import load_emnist
 from support.console import InputError
 from support.download import RETRIES, DownloadError
 
@@ -168,6 +168,17 @@ def made_up(monkeypatch):
     """Lets dataset.py take the made-up files for NIST's."""
     for member, md5 in MEMBERS.items():
         monkeypatch.setitem(dataset.MD5, member, md5)
+
+
+@pytest.fixture
+def find_at(monkeypatch):
+    """find_data where NIST's zip is at other addresses: find_at(urls, *arguments)."""
+
+    def find_at(urls, *arguments):
+        monkeypatch.setattr(dataset, "URLS", urls)
+        return dataset.find_data(*arguments)
+
+    return find_at
 
 
 def fetch(root, *servers, members=MEMBERS, archive=None, retries=2):
@@ -429,13 +440,13 @@ def test_a_full_disk(serve, tmp_path, way):
 # ---- what is there already
 
 
-def test_a_bad_file_that_is_there_is_left_alone_and_named(serve, tmp_path):
+def test_a_bad_file_that_is_there_is_left_alone_and_named(serve, find_at, tmp_path):
     server = serve("ranges")
     (tmp_path / NAMES[1]).write_bytes(b"0 49\n")
     with pytest.raises(InputError, match=f"{tmp_path / NAMES[1]}: .*md5.*remove it and download"):
         fetch(tmp_path, server)
     with pytest.raises(InputError, match=NAMES[1]):
-        find_data("auto", "digits", tmp_path, [server.url])
+        find_at([server.url], "auto", "digits", tmp_path)
     assert contents(tmp_path) == {NAMES[1]: b"0 49\n"}
     assert not server.asked
 
@@ -472,14 +483,14 @@ DAMAGED = {  # message: content
 
 
 @pytest.mark.parametrize("message", DAMAGED)
-def test_a_damaged_zip_got_by_hand(serve, tmp_path, made_up, message):
+def test_a_damaged_zip_got_by_hand(serve, find_at, tmp_path, made_up, message):
     server = serve("ranges")
     archive = tmp_path / "gzip.zip"
     archive.write_bytes(DAMAGED[message])
     with pytest.raises(InputError, match=f"{archive}: .*{message}.*; get it again or remove it"):
         fetch(tmp_path, server, archive=archive)
     with pytest.raises(InputError, match=f"{archive}: .*{message}"):
-        find_data("auto", "digits", tmp_path, [server.url])
+        find_at([server.url], "auto", "digits", tmp_path)
     assert [*tmp_path.iterdir()] == [archive]
     assert not server.asked
 
@@ -556,33 +567,33 @@ def test_the_second_of_two_downloads_waits(serve, tmp_path):
     assert contents(tmp_path) == FILES
 
 
-def test_find_data_downloads(serve, tmp_path, made_up):
-    assert find_data("auto", "digits", tmp_path, [serve("ranges").url]) == "emnist"
+def test_find_data_downloads(serve, find_at, tmp_path, made_up):
+    assert find_at([serve("ranges").url], "auto", "digits", tmp_path) == "emnist"
     assert contents(tmp_path) == FILES
 
 
-def test_find_data_tries_each_address_once_or_more(serve, tmp_path, capfd):
+def test_find_data_tries_each_address_once_or_more(serve, find_at, tmp_path, capfd):
     demo = tmp_path / "demo"
     write_files(demo, random_set(94), random_set(47))
     servers = serve(503), serve("whole, broken off")
     urls = [server.url for server in servers]
-    assert find_data("auto", "balanced", tmp_path, urls) == "demo"
+    assert find_at(urls, "auto", "balanced", tmp_path) == "demo"
     first, *_ = capfd.readouterr().err.splitlines()
     assert "demo" in first
     assert f"{urls[0]}: 503 Server Error" in first
     assert [len(server.asked) for server in servers] == [1, 2]
     with pytest.raises(FileNotFoundError, match=r"test-labels-idx1-ubyte.*503"):
-        find_data("auto", "letters", tmp_path, urls)
+        find_at(urls, "auto", "letters", tmp_path)
     assert [len(server.asked) for server in servers] == [2, 4]
     with pytest.raises(FileNotFoundError, match=r"test-labels-idx1-ubyte.*503"):
-        find_data("emnist", "balanced", tmp_path, urls)
+        find_at(urls, "emnist", "balanced", tmp_path)
     tries = 1 + RETRIES
     assert [len(server.asked) for server in servers] == [2 + tries, 4 + 2 * tries]
 
 
-def test_find_data_with_another_file_in_the_zip(serve, tmp_path):
+def test_find_data_with_another_file_in_the_zip(serve, find_at, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"the md5 sum of gzip/emnist-digits.* is wrong"):
-        find_data("auto", "digits", tmp_path, [serve("ranges").url])  # it is made up
+        find_at([serve("ranges").url], "auto", "digits", tmp_path)  # it is made up
     assert not contents(tmp_path)
 
 
@@ -593,7 +604,10 @@ def test_the_command(serve, run, tmp_path, made_up):
     assert len(result.stderr.splitlines()) == 1
     result = run(dataset.cli, "download", *words, serve("ranges").url)
     assert result.stdout.splitlines() == [str(tmp_path / name) for name in NAMES]
-    assert run(dataset.cli, "download", *words, serve(404).url).stdout == "all files are there already\n"
+    assert (
+        run(dataset.cli, "download", *words, serve(404).url).stdout
+        == "all files are there already\n"
+    )
 
 
 def test_md5_of_all_splits():

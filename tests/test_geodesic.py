@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_moons
 
+from support import geodesic as geodesic_module
 from support.console import InputError
 from support.geodesic import build_index, geodesic, load_index
 
@@ -140,11 +141,12 @@ def test_an_index_of_another_model_or_a_broken_one_is_refused(ring_index, tmp_pa
         load_index(tmp_path / "none.npz", {})
 
 
-def test_many_codes_are_sampled_and_the_sample_repeats():
+def test_many_codes_are_sampled_and_the_sample_repeats(monkeypatch):
+    monkeypatch.setattr(geodesic_module, "MAX_CODES", 500)
     codes = ring(3000)
-    index = build_index(codes, max_codes=500)
+    index = build_index(codes)
     assert len(index.codes) == 500
-    np.testing.assert_array_equal(index.codes, build_index(codes, max_codes=500).codes)
+    np.testing.assert_array_equal(index.codes, build_index(codes).codes)
 
 
 @pytest.mark.parametrize("steps", [1, 0])

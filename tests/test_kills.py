@@ -20,10 +20,10 @@ import zipfile
 
 import numpy as np
 import pytest
-from conftest import PROJECT, leftovers, processes_of, wait_until
+from conftest import PROJECT, leftovers, processes_of, wait_until, write_files
 
 import autoencoder
-from dataset import write_demo
+from support.demo import draw_demo_set
 from support.runs import read_config, read_history
 
 DOWNLOAD = "import dataset; dataset.MD5 = {1}; dataset.download('balanced', {root!r}, [{0!r}])"
@@ -53,7 +53,8 @@ class RangeHandler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     """A folder with a small demo set."""
-    write_demo(folder := tmp_path_factory.mktemp("source"), train_per_class=20, test_per_class=5)
+    folder = tmp_path_factory.mktemp("source")
+    write_files(folder, *draw_demo_set(train_per_class=20, test_per_class=5))
     return folder
 
 
@@ -94,10 +95,8 @@ def kill(words, seconds, children, begun=lambda: True):
 def contents(folder):
     """What stands under final names; of an npz, a zip with the time in it, what it holds."""
     found = {path.name: path.read_bytes() for path in folder.glob("[!.]*")}
-    for path in folder.glob("*.npz"):
-        with np.load(path) as arrays:
-            found[path.name] = {name: arrays[name].tobytes() for name in arrays}
-    return found
+    npz = {path.name: np.load(path) for path in folder.glob("*.npz")}
+    return found | {name: {k: v.tobytes() for k, v in file.items()} for name, file in npz.items()}
 
 
 CASES = [("convert", 3), ("prepare", 2), ("download", 2)]

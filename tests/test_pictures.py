@@ -77,7 +77,8 @@ def test_strips(tmp_path):
 
 def test_curves(tmp_path):
     keys = ("epoch", "loss", "val_loss")
-    history = [dict(zip(keys, row, strict=True)) for row in ((1, 0.3, 0.2), (2, 0.2, 0.15), (3, 0.1, 0.16))]
+    rows = ((1, 0.3, 0.2), (2, 0.2, 0.15), (3, 0.1, 0.16))
+    history = [dict(zip(keys, row, strict=True)) for row in rows]
     pictures.draw_curves(tmp_path / "c.png", history, floor=0.1)
     with Image.open(tmp_path / "c.png") as picture:
         assert picture.size == (700, 400)

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
+from autoencoder import encode, load_autoencoder
 from support.demo import draw_demo_set
 from support.own import read_character
 
@@ -54,6 +55,22 @@ def test_each_is_nearest_to_its_own(tmp_path, light_ink):
         check_form(image)
         found.append(nearest(image))
     assert (found == chosen).mean() >= 0.95
+
+
+def test_its_code_is_nearest_to_the_characters_own(trained, loaded, tmp_path):
+    _, (x, _) = loaded
+    model = load_autoencoder(trained[0] / "model.keras")
+    rng = np.random.default_rng(0)
+    chosen = rng.permutation(len(x))[:47]
+    read = []
+    for number, i in enumerate(chosen):
+        path = tmp_path / f"{i}.png"
+        paper = put_on_paper(draw_large(x[i], rng), rng, light_ink=number % 3 == 0)
+        Image.fromarray(paper).save(path)
+        read.append(read_character(path))
+    found, codes = encode(model, np.stack(read)), encode(model, x)
+    nearest_code = np.linalg.norm(found[:, None] - codes, axis=2).argmin(axis=1)
+    assert (nearest_code == chosen).mean() >= 0.95
 
 
 def turned(page):

@@ -38,17 +38,21 @@ def go(what, out):
     if what == "chatter":
         with open(out, "w"):
             os.write(2, b"as TensorFlow does")
+    elif what == "hang up":
+        os.kill(os.getpid(), signal.SIGHUP)
     elif what != "nothing":
         raise eval(what)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal, wherever we are
 cli()
 """
 
 
-def start(*words, **options):
-    """Starts PROGRAM with a command of it."""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": PROJECT}
-    return subprocess.Popen([sys.executable, "-c", PROGRAM, *map(str, words)], **pipes | options)
+def start(*words, closed=""):
+    """Starts PROGRAM with a command of it, and with closed streams if `closed` says so."""
+    command = ["bash", "-c", f'exec "$@" {closed}', "-", sys.executable, "-c", PROGRAM, *words]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([str(word) for word in command], cwd=PROJECT, **pipes)
 
 
 def output(process):
@@ -97,6 +101,13 @@ def test_a_signal_ends_in_good_order(tmp_path, name, code, said):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.xfail(reason="the handler of SIGHUP takes the place of nohup's", strict=True)
+def test_nohup_keeps_a_command_alive():
+    words = ["nohup", sys.executable, "-c", PROGRAM, "go", "hang up"]
+    done = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+
+
 # ---- streams that are closed
 
 
@@ -118,13 +129,13 @@ def test_closed_streams_do_no_harm(made, capfd, closed):
 
 
 def test_what_goes_to_a_closed_stderr_gets_into_no_file(tmp_path):
-    process = start("go", "chatter", tmp_path / "file", preexec_fn=lambda: os.close(2))
+    process = start("go", "chatter", tmp_path / "file", closed="2>&-")
     assert output(process) == ("result\n", "", 0)
     assert (tmp_path / "file").read_text() == ""  # though 2 was free when it was opened
 
 
 def test_an_error_with_stderr_closed():
-    process = start("go", "OSError('x')", preexec_fn=lambda: os.close(2))
+    process = start("go", "OSError('x')", closed="2>&-")
     assert output(process) == ("result\n", "", 1)
 
 

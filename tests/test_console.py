@@ -101,7 +101,6 @@ def test_a_signal_ends_in_good_order(tmp_path, name, code, said):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.xfail(reason="the handler of SIGHUP takes the place of nohup's", strict=True)
 def test_nohup_keeps_a_command_alive():
     words = ["nohup", sys.executable, "-c", PROGRAM, "go", "hang up"]
     done = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, check=False)

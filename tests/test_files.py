@@ -121,10 +121,6 @@ def test_convert_removes_what_killed_conversions_left(tmp_path, hidden):
     assert names(tmp_path) == before - left | made
 
 
-OVEREAGER = "convert_idx.sh takes what it cannot signal for dead: other users' processes, words"
-
-
-@pytest.mark.xfail(reason=OVEREAGER, strict=True)
 @pytest.mark.parametrize("process", ["1", "my"])
 def test_convert_removes_nothing_else(process):
     with tempfile.TemporaryDirectory() as place:

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PROJECT, leftovers, random_set, script, write_files
+from conftest import PROJECT, leftovers, random_set, script, wait_until, write_files
 
-import autoencoder
 from dataset import load_emnist
 from support.console import InputError
 from support.files import is_stale, locked, read_npz, replacing, save_npz, take_note
@@ -156,11 +155,12 @@ def held(folder):
 
 
 def test_a_lock_ends_with_its_block_and_makes_the_folder(tmp_path):
-    for _ in range(2):
-        with contextlib.suppress(ValueError), locked(tmp_path / "a/b", wait=False):
-            with pytest.raises(OSError, match=f"at work in {tmp_path / 'a/b'}"):
-                locked(tmp_path / "a/b", wait=False).__enter__()
-            raise ValueError
+    folder = tmp_path / "a/b"
+    with pytest.raises(ZeroDivisionError), locked(folder):
+        raise ZeroDivisionError
+    handle = os.open(folder, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody holds it
+    os.close(handle)
 
 
 def test_a_second_prepare_waits(made):
@@ -179,13 +179,17 @@ def test_a_second_prepare_waits(made):
     assert sum("converting" in error for error in errors) == 1  # the other finds the cache
 
 
-def test_a_second_train_is_refused(characters, tmp_path, run):
-    (tmp_path / "run").mkdir()
-    words = ["train", "--data", "emnist", "--data-root", characters, "--run-dir", tmp_path / "run"]
-    with held(tmp_path / "run"):
-        result = run(autoencoder.cli, *words, code=1)
-    assert f"another process is at work in {tmp_path / 'run'}" in result.stderr
-    assert not list((tmp_path / "run").iterdir())
+def test_a_second_train_is_refused(made, tmp_path):
+    root, _, _ = made
+    folder = tmp_path / "run"
+    folder.mkdir()
+    words = ["--data", "emnist", "--data-root", root, "--run-dir", folder]
+    with held(folder), script("autoencoder.py", "train", *words) as process:
+        wait_until(lambda: process.poll() is not None)
+        process.kill()  # if it waits for the lock
+        assert f"another process is at work in {folder}; wait for it" in process.stderr.read()
+    assert process.returncode == 1
+    assert not list(folder.iterdir())
 
 
 # ---- full disks

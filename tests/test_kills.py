@@ -95,7 +95,7 @@ def kill(words, seconds, children, begun=lambda: True):
 def contents(folder):
     """What stands under final names; of an npz, a zip with the time in it, what it holds."""
     found = {path.name: path.read_bytes() for path in folder.glob("[!.]*")}
-    npz = {path.name: np.load(path) for path in folder.glob("*.npz")}
+    npz = {path.name: np.load(path) for path in folder.glob("[!.]*.npz")}
     return found | {name: {k: v.tobytes() for k, v in file.items()} for name, file in npz.items()}
 
 
@@ -143,7 +143,7 @@ def test_train_killed_and_started_again(times, source, run, tmp_path):
         seconds = sum(row["seconds"] for row in right)
         kill(words, rng.uniform(0, seconds), i % 2, begun=(root / "config.json").exists)
         assert same(read_history(root))
-        assert not any(zipfile.ZipFile(path).testzip() for path in root.glob("*.keras"))
+        assert not any(zipfile.ZipFile(path).testzip() for path in root.glob("[!.]*.keras"))
         run(autoencoder.cli, *options, root)
         assert len(history := read_history(root)) == 2 and same(history)
         assert {path.name for path in root.iterdir()} == {path.name for path in whole.iterdir()}

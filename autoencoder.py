@@ -222,7 +222,8 @@ def load_data(config):
 def load_autoencoder(path, to_train=False):
     """A run's autoencoder; InputError if the file is not one or its training cannot go on."""
     autoencoder = runs.load_model(path, (IMAGE_SIZE, IMAGE_SIZE, 1), CODE_SIZE)
-    if to_train and not isinstance(autoencoder.optimizer, import_keras().optimizers.Nadam):
+    optimizer = getattr(autoencoder, "optimizer", None)  # of a model that is not compiled: none
+    if to_train and not isinstance(optimizer, import_keras().optimizers.Nadam):
         raise InputError(f"{path}: from another version of this program; {runs.BEGIN_ANEW}")
     return autoencoder
 

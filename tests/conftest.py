@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import dataset
 from support.demo import draw_demo_set
 
 PROJECT = Path(__file__).parent.parent
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where we run in the background
 os.environ["https_proxy"] = "http://127.0.0.1:9"  # where nobody listens: no test gets to NIST
 
 

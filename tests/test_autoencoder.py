@@ -193,7 +193,7 @@ def test_a_model_without_its_optimizer_is_no_training(trained, tmp_path, run):
     folder = unfinished(trained, tmp_path)
     shutil.copy(folder / "model.keras", folder / "last.keras")
     result = run(cli, "train", "--run-dir", folder, "--resume", code=1)
-    assert "last.keras: not a training of this version" in result.stderr
+    assert "last.keras: from another version of this program" in result.stderr
 
 
 def test_one_training_image(tmp_path, run):

@@ -105,15 +105,15 @@ def test_ends_of_own_pictures():
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ((None, "a", None, ()), "--from and --to go together"),
-        ((None, None, "a", ()), "--from and --to go together"),
-        ((3, "a", "b", ()), "exclude each other"),
-        ((3, None, None, ("1", "2")), "exclude each other"),
-        ((None, "a", "b", ("1", "2")), "exclude each other"),
+        ((None, "a", None, ()), "--from and --to must be given together"),
+        ((None, None, "a", ()), "--from and --to must be given together"),
+        ((3, "a", "b", ()), "give only one of"),
+        ((3, None, None, ("1", "2")), "give only one of"),
+        ((None, "a", "b", ("1", "2")), "give only one of"),
         ((None, None, None, ("1",)), "at least twice"),
         ((None, "ab", "c", ()), "same length"),
-        ((None, "", "", ()), "not empty"),
-        ((None, "  ", "  ", ()), "not empty"),
+        ((None, "", "", ()), "not be empty"),
+        ((None, "  ", "  ", ()), "not be empty"),
         ((None, "a b", "abc", ()), "spaces"),
     ],
 )

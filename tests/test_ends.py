@@ -105,15 +105,15 @@ def test_ends_of_own_pictures():
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ((None, "a", None, ()), "--from and --to go together"),
-        ((None, None, "a", ()), "--from and --to go together"),
-        ((3, "a", "b", ()), "exclude each other"),
-        ((3, None, None, ("1", "2")), "exclude each other"),
-        ((None, "a", "b", ("1", "2")), "exclude each other"),
+        ((None, "a", None, ()), "--from and --to must be given"),
+        ((None, None, "a", ()), "--from and --to must be given"),
+        ((3, "a", "b", ()), "give only one of"),
+        ((3, None, None, ("1", "2")), "give only one of"),
+        ((None, "a", "b", ("1", "2")), "give only one of"),
         ((None, None, None, ("1",)), "at least twice"),
         ((None, "ab", "c", ()), "same length"),
-        ((None, "", "", ()), "not empty"),
-        ((None, "  ", "  ", ()), "not empty"),
+        ((None, "", "", ()), "not be empty"),
+        ((None, "  ", "  ", ()), "not be empty"),
         ((None, "a b", "abc", ()), "spaces"),
     ],
 )
@@ -122,7 +122,8 @@ def test_choices_that_say_nothing_clear(choice, message):
         check_choice(*choice)
 
 
-def test_clear_choices():
-    for choice in [(None, None, None, ()), (3, None, None, ()), (None, "a b", "c d", ())]:
-        check_choice(*choice)
-    check_choice(None, None, None, ("1", "2"))
+def test_clear_choices_give_the_number_of_rows():
+    assert check_choice(None, None, None, ()) == 10
+    assert check_choice(3, None, None, ()) == 3
+    assert check_choice(None, "a b", "c d", ()) == 3
+    assert check_choice(None, None, None, ("1", "2", "3")) == 2

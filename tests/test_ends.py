@@ -122,7 +122,8 @@ def test_choices_that_say_nothing_clear(choice, message):
         check_choice(*choice)
 
 
-def test_clear_choices():
-    for choice in [(None, None, None, ()), (3, None, None, ()), (None, "a b", "c d", ())]:
-        check_choice(*choice)
-    check_choice(None, None, None, ("1", "2"))
+def test_clear_choices_give_the_number_of_rows():
+    assert check_choice(None, None, None, ()) == 10
+    assert check_choice(3, None, None, ()) == 3
+    assert check_choice(None, "a b", "c d", ()) == 3
+    assert check_choice(None, None, None, ("1", "2", "3")) == 2

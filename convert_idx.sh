@@ -121,7 +121,9 @@ for part in train test; do
 done
 # shellcheck disable=SC2329  # called by the traps
 stop() {
+  trap '' HUP INT TERM # a second signal must not keep the jobs from removing what they began
   for job in "${jobs[@]}"; do kill -- "-$job" 2>/dev/null || true; done
+  wait
   exit "$1"
 }
 trap 'stop 129' HUP

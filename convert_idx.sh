@@ -119,11 +119,13 @@ for part in train test; do
   convert "$data_root/emnist-$split-$part-labels-idx1" 2049 &
   jobs+=($!)
 done
+stopping=false
 # shellcheck disable=SC2329  # called by the traps
 stop() {
-  trap '' HUP INT TERM # a second signal must not keep the jobs from removing what they began
+  if $stopping; then return; fi # a second signal must not keep the jobs from removing what they began
+  stopping=true
   for job in "${jobs[@]}"; do kill -- "-$job" 2>/dev/null || true; done
-  wait
+  until wait; do :; done
   exit "$1"
 }
 trap 'stop 129' HUP

@@ -13,6 +13,7 @@ After that only the npz is read: 112,800 images in well under a second.
 """
 
 import os
+import shlex
 import string
 from pathlib import Path
 
@@ -202,7 +203,7 @@ def _read_cache(split, root):
         if not sources_there:
             raise InputError(
                 f"{path} is damaged, and the files it was made from are gone: delete it and run "
-                f"python dataset.py download --split {split} --data-root {root}"
+                f"python dataset.py download --split {split} --data-root {shlex.quote(str(root))}"
             ) from error
         notice(f"{path} is damaged: rebuilding it")
         return None

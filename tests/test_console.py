@@ -1,5 +1,6 @@
 """support/console.py: how commands fail, how they are interrupted, and Keras as we need it."""
 
+import ctypes
 import json
 import os
 import signal
@@ -204,3 +205,32 @@ print(layer(keras.ops.zeros((1, 8, 8, 1))).shape, layer.dtype_policy.name)
     done = subprocess.run(words, cwd=PROJECT, env=environment, capture_output=True, text=True)
     lines = ["tensorflow float32 channels_last", "(1, 6, 6, 5) float32"]
     assert (done.stdout.splitlines(), done.stderr) == (lines, "")
+
+
+# ---- memory
+
+CHURN = """
+import ctypes, resource
+from support.console import keep_freed_memory
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+libc.memset.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
+
+def churn():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    blocks = [libc.malloc(1 << 16) for _ in range(600)]
+    for block in blocks:
+        libc.memset(block, 1, 1 << 16)
+    for block in blocks:
+        libc.free(block)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+churn(); print(churn()); keep_freed_memory(); churn(); print(churn())
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="glibc's mallopt is missing")
+def test_freed_memory_is_kept():
+    output = subprocess.check_output([sys.executable, "-c", CHURN], cwd=PROJECT, text=True)
+    given_back, kept = map(int, output.split())  # pages that the system had to make anew
+    assert kept < given_back / 10

@@ -21,7 +21,7 @@ import numpy as np
 
 import dataset
 from dataset import IMAGE_SIZE
-from support import figures, pictures, runs
+from support import explorer, figures, pictures, runs
 from support.console import CONTEXT_SETTINGS, Commands, InputError, import_keras, notice
 from support.ends import check_choice, choose_ends
 from support.files import locked, take_note
@@ -341,7 +341,8 @@ def test(run_dir, data_root):
     report = figures.report(x, p, present, figures.pca_reconstructions(x_train, x, CODE_SIZE))
     runs.write_json(run / "test.json", report)
     pictures.draw_reconstructions(run / "reconstructions.png", x, p, present)
-    pictures.draw_codes(run / "codes.png", codes, y, names)
+    shown, points = pictures.place_codes(codes)
+    pictures.draw_codes(run / "codes.png", points, y[shown], names)
     click.echo(figures.table(report))
     click.echo(f"pictures: {run / 'reconstructions.png'}, {run / 'codes.png'}")
 
@@ -398,6 +399,26 @@ def morph(run_dir, data_root, path, steps, rows, from_text, to_text, images, see
 
     out = Path(out or run / "morph.png")
     pictures.write_morph(out, f"{ends.title}, {path} path", ends, codes, frames, scale)
+    click.echo(out)
+
+
+@cli.command()
+@run_dir_option
+@moved_data_option
+@click.option("--out", type=FILE, show_default="RUN_DIR/explore.html", help="The page to write.")
+def explore(run_dir, data_root, out):
+    """Make a page to play with the network in a browser; it works offline."""
+    run = Path(run_dir)
+    autoencoder, (x_train, _, x, y, names), _ = open_run(run, data_root)
+    block, parts = explorer.Block(), ("encoder", "decoder")
+    network = {part: explorer.describe(autoencoder.get_layer(part), block) for part in parts}
+    codes = encode(autoencoder, x)
+    shown, points = pictures.place_codes(codes)
+    tests = x[shown], y[shown], codes[shown], points
+    sample = np.random.default_rng(0).permutation(len(x_train))[: explorer.TRAINING_CODES]
+    out = Path(out or run / "explore.html")
+    training_codes = encode(autoencoder, x_train[sample])
+    explorer.write_page(out, run.resolve().name, network, block, names, tests, training_codes)
     click.echo(out)
 
 

@@ -91,16 +91,30 @@ def draw_reconstructions(path, x, p, present):
     draw_strips(path, strips, list(present), columns=min(12, len(strips)), title=title)
 
 
-def draw_codes(path, codes, y, names, most=3000):
-    """Draws codes in two dimensions by t-SNE (van der Maaten, Hinton 2008), coloured by class."""
-    from matplotlib import colormaps
-    from matplotlib.figure import Figure
+def place_codes(codes, most=3000):
+    """Codes in two dimensions by t-SNE (van der Maaten, Hinton 2008).
+
+    If there are more than `most`, a random sample, always the same one.
+
+    Returns:
+        chosen: (N,) indices of the codes.
+        points: (N, 2) float32.
+    """
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     chosen = np.random.default_rng(0).permutation(len(codes))[:most]
-    codes, y = codes[chosen], y[chosen]
-    perplexity = min(30, max(1, (len(codes) - 1) // 3))
-    points = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(codes)
+    perplexity = min(30, max(1, (len(chosen) - 1) // 3))
+    tsne = TSNE(perplexity=perplexity, init="pca", max_iter=500, random_state=0)
+    with threadpool_limits(1):  # on a busy machine its threads mostly wait for each other
+        return chosen, tsne.fit_transform(codes[chosen])
+
+
+def draw_codes(path, points, y, names):
+    """Draws codes where place_codes puts them, coloured by class: points (N, 2), labels y (N,)."""
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure
+
     figure = Figure((9, 9), dpi=100)
     ax = figure.add_axes((0.02, 0.02, 0.96, 0.92))
     for place, (label, name) in enumerate(names.items()):
@@ -109,7 +123,7 @@ def draw_codes(path, codes, y, names, most=3000):
             ax.text(*point, name, color=color, fontsize=7, ha="center", va="center")
     ax.update_datalim(points)
     ax.autoscale_view()
-    ax.set_title(f"{len(codes):,} test codes, from 32 dimensions to two by t-SNE")
+    ax.set_title(f"{len(points):,} test codes, from 32 dimensions to two by t-SNE")
     ax.set_axis_off()
     with replacing(path) as unfinished:
         figure.savefig(unfinished, format="png")
@@ -195,7 +209,11 @@ def write_html(path, frames, scale, title):
         stacked.paste(strip, (0, place * height))
     png = io.BytesIO()
     stacked.save(png, "PNG", optimize=True)
-    page = string.Template(Path(__file__).with_name("morph.html").read_text("utf-8")).substitute(
+    template, look = (
+        Path(__file__).with_name(name).read_text("utf-8") for name in ("morph.html", "look.css")
+    )
+    page = string.Template(template).substitute(
+        look=look,
         title=html.escape(title),
         picture="data:image/png;base64," + base64.b64encode(png.getvalue()).decode(),
         columns=len(frames),

@@ -2,7 +2,9 @@
 
 import contextlib
 import gzip
+import json
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -120,3 +122,42 @@ def trained(characters):
 @pytest.fixture
 def loaded(characters):
     return dataset.load_emnist("balanced", characters)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """Chromium without a window, driven by selenium; the log of its console and its requests."""
+    webdriver = pytest.importorskip("selenium.webdriver")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    chromium, driver = next(filter(None, map(shutil.which, names)), None), "chromedriver"
+    if not (chromium and shutil.which(driver)):
+        pytest.skip("no Chromium here; on Debian: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    words = "headless=new no-sandbox disable-gpu no-first-run disable-sync disable-component-update"
+    words += f" disable-background-networking user-data-dir={tmp_path_factory.mktemp('chromium')}"
+    for word in words.split():
+        options.add_argument(f"--{word}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    service = webdriver.ChromeService(shutil.which(driver))
+    chrome = webdriver.Chrome(options, service)
+    yield chrome
+    chrome.quit()
+
+
+def check_quiet(browser, path):
+    """Checks that the console stayed empty and that nothing but the file at `path` was loaded."""
+    assert browser.get_log("browser") == []
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    sent = [m["params"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+    sent = [request for request in sent if request["documentURL"].startswith("file:")]
+    urls = {request["request"]["url"] for request in sent}  # Chromium loads pages of its own, too
+    assert {url for url in urls if not url.startswith("data:")} == {path.as_uri()}
+
+
+def resize(browser, width, height=900, dark=False):
+    """Sets the size of the page, also one smaller than Chromium's windows, and its colours."""
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})

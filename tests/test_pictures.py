@@ -5,6 +5,7 @@ import io
 import re
 
 import numpy as np
+from conftest import check_quiet, resize
 from PIL import Image
 
 from support import pictures
@@ -61,6 +62,35 @@ def test_page(tmp_path):
         assert stacked.size == (2 * 28 * 3, 5 * 28 * 3)
         for step, strip in enumerate(np.split(np.array(stacked), 5)):
             assert abs((strip < 128).any(1).argmax() - 6 * step) <= 1
+
+
+def test_page_in_a_browser(tmp_path, browser):
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    path = tmp_path / "m.html"
+    pictures.write_html(path, rows(2, 5), scale=3, title="two rows, linear path")
+    browser.get(path.as_uri())
+    slider, play, picture = (browser.find_element("id", i) for i in ("slider", "play", "picture"))
+
+    def seen():
+        return browser.find_element("id", "position").text, slider.get_property("value")
+
+    assert seen() == ("1 / 5", "0")
+    first = picture.screenshot_as_png
+    slider.send_keys("\ue014")  # arrow right
+    assert seen() == ("2 / 5", "1")
+    assert picture.screenshot_as_png != first
+    slider.send_keys("\ue010")  # End
+    assert seen() == ("5 / 5", "4")
+    play.click()
+    assert play.text == "Pause"
+    WebDriverWait(browser, 10, poll_frequency=0.05).until(lambda _: seen()[1] != "4")
+    play.click()
+    assert play.text == "Play"
+    for width, dark in ((360, True), (1280, False)):
+        resize(browser, width, dark=dark)
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    check_quiet(browser, path)
 
 
 def test_strips(tmp_path):

@@ -3,6 +3,7 @@
     python autoencoder.py train    # on EMNIST, or else on the built-in demo set
     python autoencoder.py test     # figures and pictures of the reconstructions, compared with PCA
     python autoencoder.py morph    # one character becomes another, along a path between their codes
+    python autoencoder.py explore  # a page to play with the network in a browser
 
 Each pixel is read as the probability of being ink, so the loss is binary cross-entropy. It cannot
 fall below the entropy of the grey pixels themselves. What lies above that floor is the excess:

@@ -105,8 +105,9 @@
   }
 
   function nearest(table, z, most) {  // the numbers of the nearest rows of a table of codes
-    const away = Array.from({ length: table.length / SIZE }, (_, i) => [distance(row(table, i, SIZE), z), i]);
-    return away.sort((a, b) => a[0] - b[0]).slice(0, most).map(pair => pair[1]);
+    const away = new Float32Array(table.length / SIZE);
+    for (let i = 0; i < table.length; i++) away[Math.floor(i / SIZE)] += (table[i] - z[i % SIZE]) ** 2;
+    return [...Uint16Array.from(away.keys()).sort((i, j) => away[i] - away[j]).subarray(0, most)];
   }
 
   class Heap {  // of [cost, node]; pop gives the cheapest
@@ -130,26 +131,28 @@
     }
   }
 
+  const { nodes, starts, neighbours, power } = run, node = i => row(nodes, i, SIZE), END = starts.length - 1;
+  const costs = new Float64Array(neighbours.length);  // of the edges
+  for (let i = 0; i < END; i++) for (let k = starts[i]; k < starts[i + 1]; k++)
+    costs[k] = distance(node(i), node(neighbours[k])) ** power;
+
   function shortest(a, b) {  // Dijkstra: the codes on the cheapest walk from a to b over the nodes
-    const { nodes, starts, neighbours, power } = run, node = i => row(nodes, i, SIZE);
-    const goals = new Set(nearest(nodes, b, 16)), end = starts.length - 1;
-    const cost = new Float64Array(end + 1).fill(Infinity), before = new Int32Array(end + 1).fill(-1);
-    const heap = new Heap();
-    const reach = (i, from, so) => {
-      const total = so + distance(from < 0 ? a : node(from), i === end ? b : node(i)) ** power;
-      if (total < cost[i]) { cost[i] = total; before[i] = from; heap.push([total, i]); }
+    const total = new Float64Array(END + 1).fill(Infinity), before = new Int32Array(END + 1), heap = new Heap();
+    const goals = new Map(nearest(nodes, b, 16).map(i => [i, distance(node(i), b) ** power]));
+    const reach = (i, from, cost) => {
+      if (cost < total[i]) { total[i] = cost; before[i] = from; heap.push([cost, i]); }
     };
-    reach(end, -1, 0);
-    for (const i of nearest(nodes, a, 16)) reach(i, -1, 0);
+    reach(END, -1, distance(a, b) ** power);  // the straight line is an edge, too
+    for (const i of nearest(nodes, a, 16)) reach(i, -1, distance(a, node(i)) ** power);
     for (;;) {
-      const [so, i] = heap.pop();
-      if (i === end) break;
-      if (so > cost[i]) continue;
-      if (goals.has(i)) reach(end, i, so);
-      for (let k = starts[i]; k < starts[i + 1]; k++) reach(neighbours[k], i, so);
+      const [cost, i] = heap.pop();
+      if (i === END) break;
+      if (cost > total[i]) continue;
+      if (goals.has(i)) reach(END, i, cost + goals.get(i));
+      for (let k = starts[i]; k < starts[i + 1]; k++) reach(neighbours[k], i, cost + costs[k]);
     }
     const walk = [b];
-    for (let i = before[end]; i >= 0; i = before[i]) walk.push(node(i));
+    for (let i = before[END]; i >= 0; i = before[i]) walk.push(node(i));
     return [...walk, a].reverse();
   }
 

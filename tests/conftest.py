@@ -145,6 +145,15 @@ def browser(tmp_path_factory):
     chrome.quit()
 
 
+def open_page(browser, path):
+    """Opens a page, 1280 pixels wide, and forgets what those before it logged."""
+    browser.get("about:blank")
+    for log in ("browser", "performance"):
+        browser.get_log(log)
+    resize(browser, 1280)
+    browser.get(path.as_uri())
+
+
 def check_quiet(browser, path):
     """Checks that the console stayed empty and that nothing but the file at `path` was loaded."""
     assert browser.get_log("browser") == []

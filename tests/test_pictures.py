@@ -5,7 +5,7 @@ import io
 import re
 
 import numpy as np
-from conftest import check_quiet, resize
+from conftest import check_quiet, open_page, resize
 from PIL import Image
 
 from support import pictures
@@ -69,7 +69,7 @@ def test_page_in_a_browser(tmp_path, browser):
 
     path = tmp_path / "m.html"
     pictures.write_html(path, rows(2, 5), scale=3, title="two rows, linear path")
-    browser.get(path.as_uri())
+    open_page(browser, path)
     slider, play, picture = (browser.find_element("id", i) for i in ("slider", "play", "picture"))
 
     def seen():

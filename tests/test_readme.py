@@ -19,7 +19,10 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize("words", ["autoencoder.py train", "autoencoder.py morph", "dataset.py"])
+HELPS = [*(f"autoencoder.py {name}" for name in ("train", "morph", "explore")), "dataset.py"]
+
+
+@pytest.mark.parametrize("words", HELPS)
 def test_help_is_the_programs_own(words, monkeypatch):
     monkeypatch.delenv("DATA_ROOT", raising=False)
     script, *names = words.split()

@@ -14,7 +14,6 @@ import numpy as np
 from support.console import InputError
 from support.files import replacing
 
-HERE = Path(__file__).parent
 ACTIVATIONS = ("linear", "relu", "silu", "sigmoid", "gelu")
 KERNELS = ("Dense", "Conv2D", "Conv2DTranspose")
 LAYERS = (*KERNELS, "BatchNormalization", "UpSampling2D", "Add", "Activation", "Flatten", "Reshape")
@@ -108,7 +107,8 @@ def first_pair(codes, labels, nodes, graph):
     typical = np.array([own[apart.argmin()] for own, apart in zip(members, off, strict=True)])
     ends = np.linalg.norm(nodes[:, None] - codes[typical], axis=2).argmin(axis=0)
     straight = np.linalg.norm(codes[typical][:, None] - codes[typical], axis=2)
-    cost = dijkstra(graph.power(POWER), indices=ends)[:, ends] / np.maximum(straight, 1e-9) ** POWER
+    cost = dijkstra(graph.power(POWER), indices=ends)[:, ends]
+    cost = np.minimum(cost / np.maximum(straight, 1e-9) ** POWER, 1)  # the straight line is an edge
     cost[straight < np.percentile(straight, 90)] = np.inf
     return typical[list(np.unravel_index(cost.argmin(), cost.shape))]
 
@@ -123,9 +123,8 @@ def write_page(path, title, network, block, names, tests, training_codes):
     images, labels, codes, points = tests
     nodes, graph = neighbour_graph(training_codes)
     axes = np.linalg.svd(codes - codes.mean(axis=0), full_matrices=False)[2][:COMPONENTS]
-    content = network | {
-        "title": title,
-        "names": list(names.values()),
+    content = network | {"title": title, "names": list(names.values()), "power": POWER}
+    content |= {
         "labels": [list(names).index(label) for label in labels.tolist()],
         "images": block.add(np.uint8(np.round(255 * images)).reshape(-1, 1), [1 / 255]),
         "codes": block.add_rounded(codes, "int16"),
@@ -133,14 +132,14 @@ def write_page(path, title, network, block, names, tests, training_codes):
         "nodes": block.add_rounded(nodes, "int16"),
         "starts": block.add(np.uint32(graph.indptr)),
         "neighbours": block.add(np.uint16(graph.indices)),
-        "power": POWER,
         "axes": axes.tolist(),
         "first": first_pair(codes, labels, nodes, graph).tolist(),
     }
-    page = HERE.joinpath("explorer.html").read_text("utf-8")
+    here = Path(__file__).parent
+    page = here.joinpath("explorer.html").read_text("utf-8")
     for mark, text in {
-        "{{look}}": HERE.joinpath("look.css").read_text("utf-8"),
-        "{{network}}": HERE.joinpath("network.js").read_text("utf-8"),
+        "{{look}}": here.joinpath("look.css").read_text("utf-8"),
+        "{{network}}": here.joinpath("network.js").read_text("utf-8"),
         "{{content}}": json.dumps(content).replace("<", "\\u003c"),
         "{{block}}": base64.b64encode(gzip.compress(block.bytes, mtime=0)).decode(),
     }.items():

@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+os.environ["OMP_NUM_THREADS"] = "1"  # threads that wait for each other are slow on a busy machine
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -101,9 +103,9 @@ def wait_until(condition, seconds=60):
 
 @pytest.fixture(scope="session")
 def characters(tmp_path_factory):
-    """A folder with a small split of handwriting: 60 training and 5 test images a class."""
+    """A folder with a small split of handwriting: 30 training and 5 test images a class."""
     root = tmp_path_factory.mktemp("characters")
-    write_files(root, *draw_demo_set(train_per_class=60, test_per_class=5))
+    write_files(root, *draw_demo_set(train_per_class=30, test_per_class=5))
     return root
 
 

@@ -45,6 +45,8 @@ def go(what, out):
         raise eval(what)
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal, wherever we are
+if "SIGHUP" in sys.argv:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 cli()
 """
 
@@ -59,7 +61,10 @@ def start(*words, closed=""):
 def output(process):
     """What a process wrote to both streams, and its exit code."""
     with process:
-        stdout, stderr = process.communicate(timeout=120)
+        try:
+            stdout, stderr = process.communicate(timeout=120)
+        finally:
+            process.kill()  # if it did not end
     return stdout, stderr, process.returncode
 
 

@@ -29,7 +29,9 @@ def test_replacing_makes_and_replaces(tmp_path):
             unfinished.write_text(content)
             assert unfinished.parent == tmp_path  # the same disk, so that renaming is one step
             assert not path.exists() or path.read_text() == "old"
+            written = unfinished.stat().st_ino
         assert path.read_text() == content
+        assert path.stat().st_ino == written  # renamed: a copy might be cut short
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -147,10 +149,17 @@ def test_a_dead_process_that_nobody_waits_for(tmp_path):
 
 @contextlib.contextmanager
 def held(folder):
-    """The folder's lock, as another process would hold it."""
+    """A lock on the folder that others may share, as another process would hold it."""
     handle = os.open(folder, os.O_RDONLY)
-    fcntl.flock(handle, fcntl.LOCK_EX)
+    fcntl.flock(handle, fcntl.LOCK_SH)
     yield
+    os.close(handle)
+
+
+def test_a_lock_is_shared_with_nobody(tmp_path):
+    with locked(tmp_path), pytest.raises(BlockingIOError):
+        handle = os.open(tmp_path, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     os.close(handle)
 
 

@@ -1,6 +1,7 @@
 """support/runs.py: the run folder: what is read from it, refused, and written."""
 
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -77,13 +78,18 @@ def test_begin_removes_a_runs_own_files_alone(folder):
         ("seed", -1),
         ("seed", 0.5),
         ("data", 7),
+        ("data", "EMNIST"),
+        ("data", ["emnist"]),
         ("split", None),
         ("data_root", ["/data"]),
     ],
 )
 def test_a_bad_option_of_a_run_is_named(folder, name, value):
     (folder / "config.json").write_text(json.dumps(CONFIG | {name: value}))
-    with pytest.raises(InputError, match=rf"config\.json: .*'{name}'.*--overwrite"):
+    said = re.escape(
+        f"{folder}/config.json: not the configuration of a run ({{'{name}': {value!r}}})"
+    )
+    with pytest.raises(InputError, match=f"{said}; start again with --overwrite"):
         runs.read_config(folder)
 
 

@@ -12,6 +12,11 @@ convert_idx.sh turns NIST's binary files into text. The text is parsed once and 
 After that only the npz is read.
 """
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends without traceback
+
 import os
 import shlex
 import string

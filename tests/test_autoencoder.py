@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import os
 import shutil
 import signal
 
@@ -11,11 +12,13 @@ import pytest
 from conftest import random_set, script, write_files
 
 import autoencoder
+import dataset
 from autoencoder import cli, linear_path
 from support.console import import_keras
 from support.demo import draw_demo_set
 from support.ends import random_pairs
 from support.figures import cross_entropy
+from support.files import is_stale, take_note
 
 RUN = ("train", "--data", "emnist", "--batch-size", "32")
 
@@ -183,6 +186,15 @@ def test_overwrite_removes_nothing_for_an_option_that_is_wrong(trained, run, wor
     assert contents(trained[0]) == before
 
 
+def test_overwrite_removes_nothing_for_data_that_are_bad(trained, made, run):
+    before = contents(trained[0])
+    bad = made[0] / "emnist-balanced-test-labels-idx1-ubyte"
+    bad.write_bytes(b"bad")
+    words = [*RUN, "--data-root", made[0], "--run-dir", trained[0], "--overwrite"]
+    assert bad.name in run(cli, *words, code=1).stderr
+    assert contents(trained[0]) == before
+
+
 def test_a_model_without_its_optimizer_is_no_training(trained, tmp_path, run):
     folder = unfinished(trained, tmp_path)
     shutil.copy(folder / "model.keras", folder / "last.keras")
@@ -275,6 +287,10 @@ def test_wrong_usage(run, tmp_path):
         ["train", "--epochs", "0"],
         ["train", "--learning-rate", "0"],
         ["morph", "--steps", "1"],
+        ["morph", "--steps", "1001"],
+        ["morph", "--rows", "0"],
+        ["morph", "--rows", "1001"],
+        ["morph", "--scale", "51"],
         ["morph", "--from", "a"],
         ["morph", "--to", "a"],
         ["morph", "--from", "ab", "--to", "c"],
@@ -371,6 +387,27 @@ def test_data_root_overrides_the_runs(trained, tmp_path, run):
     run(cli, *words, env={"DATA_ROOT": str(tmp_path / "gone")})  # the run knows better
 
 
+def test_a_model_or_data_replaced_while_they_are_read_are_noticed(
+    trained, made, tmp_path, monkeypatch
+):
+    folder = tmp_path / "run"
+    shutil.copytree(trained[0], folder)
+    dataset.load_emnist("balanced", made[0])
+    files = [folder / "model.keras", made[0] / "emnist-balanced.npz"]
+    real = autoencoder.load_data
+
+    def load_and_replace(config):
+        loaded = real(config)
+        for path in files:
+            os.utime(path, ns=(10**18, 10**18))
+        return loaded
+
+    monkeypatch.setattr(autoencoder, "load_data", load_and_replace)
+    *_, note = autoencoder.open_run(folder, made[0])
+    for path in files:
+        assert is_stale(note, take_note(path))
+
+
 # ---- morph
 
 
@@ -413,8 +450,8 @@ def test_morph_picture(trained, run, tmp_path):
     folder, _ = trained
     assert run(cli, "morph", "--run-dir", folder, "--rows", 2).stdout == f"{folder}/morph.png\n"
     two = imread(folder / "morph.png")
-    run(cli, "morph", "--run-dir", folder, "--rows", 4, "--out", tmp_path / "m.png")
-    four = imread(tmp_path / "m.png")
+    run(cli, "morph", "--run-dir", folder, "--rows", 4, "--out", tmp_path / "m.PNG")
+    four = imread(tmp_path / "m.PNG")
     assert four.shape[1] == two.shape[1]
     assert four.shape[0] > two.shape[0] + 60
     assert four.shape[1] > four.shape[0]

@@ -49,7 +49,7 @@ def test_images_stand_upright(tmp_path):
     assert not x[0, 5:, 4:20].any()
 
 
-def test_three_ways_to_name_the_folder(made, monkeypatch, tmp_path):
+def test_three_ways_to_name_the_folder(made, run, monkeypatch, tmp_path):
     root, _, _ = made
     by_argument = flat(load_emnist("balanced", str(root)))
     monkeypatch.setenv("DATA_ROOT", str(root))
@@ -62,6 +62,10 @@ def test_three_ways_to_name_the_folder(made, monkeypatch, tmp_path):
     for a, b, c in zip(by_argument, by_environment, by_default, strict=True):
         assert np.array_equal(a, b)
         assert np.array_equal(a, c)
+    (root / CACHE).unlink()
+    for empty in ("--data-root", ""), ():  # as by variables that are not set
+        assert f"data/{CACHE}" in run(dataset.cli, "prepare", *empty, env={"DATA_ROOT": ""}).stdout
+        (root / CACHE).unlink()  # it was made there
 
 
 def test_letters_count_from_one(tmp_path):
@@ -329,7 +333,7 @@ def test_preview(made, run, tmp_path):
     from matplotlib.image import imread
 
     root, _, _ = made
-    out = tmp_path / "new/preview.png"
+    out = tmp_path / "new/preview"  # a picture whatever its name
     result = run(dataset.cli, "preview", "--data-root", root, "--out", out)
     assert result.stdout == f"{out}\n"
     picture = imread(out)

@@ -1,5 +1,6 @@
 """support/files.py, and what relies on it: whole files, full disks, locks, read-only folders."""
 
+import codecs
 import contextlib
 import errno
 import fcntl
@@ -16,6 +17,7 @@ from conftest import PROJECT, leftovers, random_set, script, wait_until, write_f
 from dataset import load_emnist
 from support.console import InputError
 from support.files import is_stale, locked, read_npz, replacing, save_npz, take_note
+from support.geodesic import open_index
 
 CACHE = "emnist-balanced.npz"
 
@@ -255,7 +257,8 @@ def read_only():
             os.chmod(root, 0o555)
             stack.callback(os.chmod, root, 0o755)
             if os.geteuid() == 0:
-                b"".decode("cp437")  # zipfile needs it, and cannot read Python's files later
+                for encoding in ("cp437", "latin-1"):  # Python cannot read its own files later
+                    codecs.lookup(encoding)
                 os.seteuid(65534)
                 stack.callback(os.seteuid, 0)
 
@@ -290,6 +293,19 @@ def test_a_read_only_folder_with_a_cache_or_a_bad_file(read_only, capsys):
     assert capsys.readouterr().err == ""
     with pytest.raises(ValueError, match=f"{bad}: 3 bytes"):
         load_emnist("letters", root)
+
+
+def test_an_index_in_a_read_only_folder(read_only, capsys):
+    root, protect = read_only
+    codes = np.random.default_rng(0).random((50, 4), np.float32)
+    path = root / "index.npz"
+    index = open_index(path, {}, lambda: [codes])
+    path.unlink()
+    capsys.readouterr()
+    protect()
+    assert np.array_equal(open_index(path, {}, lambda: [codes]).codes, index.codes)
+    assert f"{root} is read-only: the index is not saved" in capsys.readouterr().err
+    assert names(root) == set()
 
 
 # ---- what is out of date

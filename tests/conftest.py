@@ -1,6 +1,7 @@
 """What the tests share: EMNIST's files made on the spot, and a small run."""
 
 import contextlib
+import fcntl
 import gzip
 import os
 import signal
@@ -75,6 +76,17 @@ def script(*words, **options):
     command = [sys.executable, PROJECT / words[0], *words[1:]]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen([str(word) for word in command], **pipes, **options)
+
+
+@contextlib.contextmanager
+def held(folder):
+    """A lock on the folder that others may share, as another process would hold it."""
+    handle = os.open(folder, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_SH)
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 def leftovers(folder):

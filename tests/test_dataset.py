@@ -272,6 +272,7 @@ DAMAGE = {  # of a cache's arrays; its note stays as it was
     "unscaled": lambda arrays: arrays | {"x_test": np.uint8(255 * arrays["x_test"])},
     "small labels": lambda arrays: arrays | {"y_train": arrays["y_train"].astype(np.uint8)},
     "columns": lambda arrays: arrays | {"y_test": arrays["y_test"][:, None]},
+    "no axis": lambda arrays: arrays | {"y_train": arrays["y_train"][0]},
     "fewer labels": lambda arrays: arrays | {"y_test": arrays["y_test"][:-1]},
     "empty": lambda arrays: {name: array[:0] for name, array in arrays.items()},
 }

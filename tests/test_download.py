@@ -1,12 +1,10 @@
 """Downloads, from a web server on this machine that behaves well, or does not."""
 
 import contextlib
-import fcntl
 import gzip
 import hashlib
 import http.server
 import io
-import os
 import pty
 import re
 import resource
@@ -20,7 +18,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from conftest import PROJECT, idx, random_set, write_files
+from conftest import PROJECT, held, idx, random_set, write_files
 
 import dataset
 import support.download
@@ -558,14 +556,12 @@ def test_the_second_of_two_downloads_waits(serve, tmp_path):
         "print(dataset.download('digits', sys.argv[2], sys.argv[3:]))"
     )
     words = [sys.executable, "-c", code, repr(MEMBERS), str(tmp_path), server.url]
-    lock = os.open(tmp_path, os.O_RDONLY)
-    fcntl.flock(lock, fcntl.LOCK_EX)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(words, cwd=PROJECT, **pipes) as second:
-        assert "another process is at work" in second.stderr.readline()
-        fetch(tmp_path, server)  # the first
-        asked = len(server.asked)
-        os.close(lock)
+        with held(tmp_path):
+            assert "another process is at work" in second.stderr.readline()
+            fetch(tmp_path, server)  # the first
+            asked = len(server.asked)
         assert second.communicate(timeout=20) == ("[]\n", "")
     assert len(server.asked) == asked
     assert contents(tmp_path) == FILES
@@ -585,6 +581,7 @@ def test_find_data_tries_each_address_once_or_more(serve, find_at, tmp_path, cap
     first, *_ = capfd.readouterr().err.splitlines()
     assert "demo" in first
     assert f"{urls[0]}: 503 Server Error" in first
+    assert "try again" not in first  # the reason alone: all is well
     assert [len(server.asked) for server in servers] == [1, 2]
     with pytest.raises(FileNotFoundError, match=r"test-labels-idx1-ubyte.*503"):
         find_at(urls, "auto", "letters", tmp_path)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PROJECT, leftovers, random_set, script, wait_until, write_files
+from conftest import PROJECT, held, leftovers, random_set, script, wait_until, write_files
 
 from dataset import load_emnist
 from support.console import InputError
@@ -65,6 +65,10 @@ def test_replacing_names_the_file_for_which_there_is_no_room(tmp_path):
     with pytest.raises(OSError, match=str(path)) as error, replacing(path):
         raise OSError(errno.ENOSPC, "No space left on device")  # as write() does: without a name
     assert error.value.errno == errno.ENOSPC
+    for other in (FileNotFoundError(errno.ENOENT, "No such file", "another"), OSError("words")):
+        with pytest.raises(OSError) as error, replacing(path):
+            raise other
+        assert error.value is other  # it says what is wrong
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match="folder"), replacing(tmp_path / "folder") as unfinished:
         unfinished.write_text("whole")
@@ -146,16 +150,17 @@ def test_a_dead_process_that_nobody_waits_for(tmp_path):
             assert not path.exists()
 
 
+def test_a_lock_leaves_what_another_users_process_is_writing():
+    with tempfile.TemporaryDirectory() as place, contextlib.ExitStack() as stack:
+        os.chmod(place, 0o777)
+        path = Path(place) / f".emnist-autoencoder.1.{CACHE}"
+        path.write_text("half")
+        drop_root(stack)
+        with locked(Path(place)):
+            assert path.exists()
+
+
 # ---- locks
-
-
-@contextlib.contextmanager
-def held(folder):
-    """A lock on the folder that others may share, as another process would hold it."""
-    handle = os.open(folder, os.O_RDONLY)
-    fcntl.flock(handle, fcntl.LOCK_SH)
-    yield
-    os.close(handle)
 
 
 def test_a_lock_is_shared_with_nobody(tmp_path):
@@ -245,6 +250,15 @@ def test_a_full_disk_leaves_no_half_text(made):
 # ---- read-only folders
 
 
+def drop_root(stack):
+    """Becomes another user, if we are root, until the stack is closed."""
+    if os.geteuid() == 0:
+        for encoding in ("cp437", "latin-1"):  # Python cannot read its own files later
+            codecs.lookup(encoding)
+        os.seteuid(65534)
+        stack.callback(os.seteuid, 0)
+
+
 @pytest.fixture
 def read_only():
     """Makes a folder read-only, for root as well: root becomes another user meanwhile."""
@@ -256,11 +270,7 @@ def read_only():
         def protect():
             os.chmod(root, 0o555)
             stack.callback(os.chmod, root, 0o755)
-            if os.geteuid() == 0:
-                for encoding in ("cp437", "latin-1"):  # Python cannot read its own files later
-                    codecs.lookup(encoding)
-                os.seteuid(65534)
-                stack.callback(os.seteuid, 0)
+            drop_root(stack)
 
         yield root, protect
 

@@ -93,6 +93,12 @@ def test_a_bad_option_of_a_run_is_named(folder, name, value):
         runs.read_config(folder)
 
 
+def test_the_least_values_are_options_too(folder):
+    least = CONFIG | {"epochs": 1, "batch_size": 1, "seed": 0}
+    runs.write_json(folder / "config.json", least)
+    assert runs.read_config(folder) == least
+
+
 @pytest.mark.parametrize("name", CONFIG)
 def test_a_missing_option_of_a_run_is_named(folder, name):
     (folder / "config.json").write_text(json.dumps({k: v for k, v in CONFIG.items() if k != name}))

@@ -255,8 +255,8 @@ def drop_root(stack):
     if os.geteuid() == 0:
         for encoding in ("cp437", "latin-1"):  # Python cannot read its own files later
             codecs.lookup(encoding)
-        os.seteuid(65534)
-        stack.callback(os.seteuid, 0)
+        os.setresuid(65534, 65534, 0)
+        stack.callback(os.setresuid, 0, 0, 0)
 
 
 @pytest.fixture

@@ -10,6 +10,11 @@ fall below the entropy of the grey pixels themselves. What lies above that floor
 0.0116 nats a pixel on test images of real EMNIST, where PCA with 32 components has 0.0635.
 """
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends without traceback
+
 import contextlib
 import functools
 import math

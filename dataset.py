@@ -12,6 +12,11 @@ convert_idx.sh turns NIST's binary files into text. The text is parsed once and 
 After that only the npz is read.
 """
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends without traceback
+
 import os
 import shlex
 import string
@@ -24,7 +29,7 @@ from support.console import CONTEXT_SETTINGS, Commands, InputError, notice
 from support.download import RETRIES, DownloadError
 from support.download import download as fetch_members
 from support.files import is_stale, locked, read_npz, replacing, save_npz, take_note, writable
-from support.formats import convert, read_mapping, read_numbers, write_idx
+from support.formats import convert, read_images, read_mapping, write_idx
 
 IMAGE_SIZE = 28  # pixels a side
 PIXELS = IMAGE_SIZE * IMAGE_SIZE
@@ -246,13 +251,7 @@ def read_texts(split, root):
     names = class_names(split, root)
     for part in PARTS:
         images, labels = (root / f"emnist-{split}-{part}-{content}-txt" for content in CONTENTS)
-        x, y = read_numbers(images, PIXELS), read_numbers(labels, 1)[:, 0]
-        if len(x) != len(y):
-            raise InputError(f"{images} has {len(x)} lines, but {labels} has {len(y)}")
-        strange = ~np.isin(y, list(names))
-        if strange.any():
-            line = strange.argmax()
-            raise InputError(f"{labels}, line {line + 1}: {y[line]} is not a label of {split}")
+        x, y = read_images(images, labels, PIXELS, names)
         x = x.reshape(-1, IMAGE_SIZE, IMAGE_SIZE).transpose(0, 2, 1)  # stored transposed
         arrays[f"x_{part}"] = np.divide(x, np.float32(255), dtype=np.float32, order="C")
         arrays[f"y_{part}"] = y.astype(np.int64)

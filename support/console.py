@@ -29,10 +29,13 @@ class Commands(click.Group):
     """
 
     def main(self, *args, **kwargs):
-        if sys.stderr is None:  # closed by the caller; no other file may take its number
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-            sys.stderr = open(2, "w")  # noqa: SIM115
+        for number, name in ((1, "stdout"), (2, "stderr")):
+            if getattr(sys, name) is None:  # closed by the caller; no file may take its number
+                os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+                setattr(sys, name, open(number, "w"))  # noqa: SIM115
         with contextlib.suppress(ValueError):  # not the main thread
+            if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:  # the scripts set it
+                signal.signal(signal.SIGINT, signal.default_int_handler)
             for number in (signal.SIGTERM, signal.SIGHUP):  # clean up, as after an exception
                 if signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
                     signal.signal(number, lambda number, frame: sys.exit(128 + number))

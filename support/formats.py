@@ -35,6 +35,24 @@ def convert(script, *arguments):
         raise InputError("; ".join(errors.splitlines()) or f"{script} failed")
 
 
+def read_images(images, labels, columns, names):
+    """Reads a text of images and the text of their labels: (N, columns) uint8 and (N,) uint8.
+
+    Raises:
+        InputError: a text is bad, one is longer, or a label is not in `names`; names the line.
+    """
+    x, y = read_numbers(images, columns), read_numbers(labels, 1)[:, 0]
+    if len(x) != len(y):
+        lines = f"{images} has {len(x)} lines, but {labels} has {len(y)}"
+        raise InputError(f"{lines}; get both files again, from one place")
+    strange = ~np.isin(y, list(names))
+    if strange.any():
+        line = strange.argmax()
+        fault = f"line {line + 1}: {y[line]} is not a label of the split"
+        raise InputError(f"{labels}, {fault}; get the file again")
+    return x, y
+
+
 def read_numbers(path, columns):
     """Reads a text of numbers 0..255: (lines, columns) uint8.
 
@@ -48,13 +66,20 @@ def read_numbers(path, columns):
         numbers = np.empty((0, columns), np.uint8)
     # loadtxt skips blank lines, and its messages do not always count lines the same way.
     if not len(numbers) or numbers.shape != (_count_lines(path), columns):
-        raise InputError(f"{path}{_first_fault(path, columns)}; delete it to rebuild it")
+        raise InputError(f"{path}{_first_fault(path, columns)}; {_remedy(path)}")
     return numbers
 
 
 def _count_lines(path):
     with open(path, "rb") as file:
         return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+
+
+def _remedy(text):
+    ubyte = text.with_name(f"{text.name.removesuffix('txt')}ubyte")
+    if ubyte.exists() or ubyte.with_name(f"{ubyte.name}.gz").exists():
+        return "delete it to rebuild it"
+    return "get the file again"
 
 
 def _first_fault(path, columns):

@@ -111,6 +111,8 @@ def build_index(codes):
     if len(codes) > MAX_CODES:
         chosen = np.random.default_rng(0).choice(len(codes), MAX_CODES, replace=False)
         codes = codes[np.sort(chosen)]
+    _, first = np.unique(codes, axis=0, return_index=True)
+    codes = codes[np.sort(first)]  # equal ones once: they would be neighbours of each other alone
     near, _ = _nearest(codes, codes, NEIGHBOURS + 1)  # each is its own neighbour, too
     nodes = sum(codes[column] for column in near.T) / near.shape[1]
     graph = _join(nodes, np.repeat(np.arange(len(nodes)), near.shape[1]), near.ravel())

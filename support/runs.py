@@ -20,8 +20,8 @@ RUN_FILES = ["config.json", "model.keras", "last.keras", "history.csv", "curves.
 RUN_FILES += ["test.json", "reconstructions.png", "codes.png", "morph.png", "index.npz"]
 RUN_FILES += ["explore.html"]
 COLUMNS = ("epoch", "loss", "val_loss", "learning_rate", "seconds")  # of history.csv
-OPTIONS = {  # what config.json must hold: the type of a text, the least value of a number
-    "data": str,
+OPTIONS = {  # what config.json must hold: one of these, any text (str), or a number's least value
+    "data": ("emnist", "demo"),
     "split": str,
     "data_root": str,
     "epochs": 1,
@@ -63,7 +63,7 @@ def read_config(run):
         raise FileNotFoundError(f"no run in {run}; make one with: {command('train', run)}")
     try:
         config = json.loads(path.read_text())
-        wrong = [name for name, least in OPTIONS.items() if not _fits(config[name], least)]
+        wrong = {name: config[name] for name in OPTIONS if not _fits(config[name], OPTIONS[name])}
     except (ValueError, KeyError, TypeError) as error:
         wrong = error
     if wrong:
@@ -71,10 +71,12 @@ def read_config(run):
     return config
 
 
-def _fits(value, least):
-    if least is str:
+def _fits(value, wanted):
+    if isinstance(wanted, tuple):
+        return value in wanted
+    if wanted is str:
         return isinstance(value, str)
-    return type(value) is type(least) and least <= value < math.inf
+    return type(value) is type(wanted) and wanted <= value < math.inf
 
 
 def refuse_other(run, config):

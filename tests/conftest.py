@@ -1,6 +1,7 @@
 """What the tests share: EMNIST's files made on the spot, and a small run."""
 
 import contextlib
+import fcntl
 import gzip
 import json
 import os
@@ -11,6 +12,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"  # threads that wait for each other are slow on a busy machine
 
 import numpy as np
 import pytest
@@ -77,6 +80,17 @@ def script(*words, **options):
     return subprocess.Popen([str(word) for word in command], **pipes, **options)
 
 
+@contextlib.contextmanager
+def held(folder):
+    """A lock on the folder that others may share, as another process would hold it."""
+    handle = os.open(folder, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_SH)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
 def leftovers(folder):
     """The names of unfinished files in a folder."""
     return [path.name for path in folder.glob(".emnist-autoencoder.*")]
@@ -102,10 +116,15 @@ def wait_until(condition, seconds=60):
 
 
 @pytest.fixture(scope="session")
+def demo_set():
+    return draw_demo_set()
+
+
+@pytest.fixture(scope="session")
 def characters(tmp_path_factory):
-    """A folder with a small split of handwriting: 60 training and 5 test images a class."""
+    """A folder with a small split of handwriting: 30 training and 5 test images a class."""
     root = tmp_path_factory.mktemp("characters")
-    write_files(root, *draw_demo_set(train_per_class=60, test_per_class=5))
+    write_files(root, *draw_demo_set(train_per_class=30, test_per_class=5))
     return root
 
 

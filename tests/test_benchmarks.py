@@ -4,16 +4,32 @@ import subprocess
 import sys
 
 import pytest
-from conftest import PROJECT
+from click.testing import CliRunner
+from conftest import PROJECT, write_files
 
-from benchmarks import training
+from benchmarks import data, morph, training
+from support.demo import draw_demo_set
 
 
-def benchmark(name, *words):
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    """A folder with a handful of images: after validation, 141 remain, more than a batch."""
+    root = tmp_path_factory.mktemp("few")
+    write_files(root, *draw_demo_set(train_per_class=4, test_per_class=1))
+    return root
+
+
+@pytest.mark.parametrize("name", ["data.py", "morph.py", "training.py"])
+def test_each_is_a_script(name, tmp_path):
+    command = [sys.executable, PROJECT / "benchmarks" / name, "--help"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith(f"Usage: {name} [OPTIONS]"), done.stderr
+
+
+def benchmark(cli, *words):
     """The rows of the tables that a script prints, each a list of cells, and all its lines."""
-    command = [sys.executable, PROJECT / "benchmarks" / name, *words]
-    done = subprocess.run([str(w) for w in command], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    done = CliRunner().invoke(cli, [str(word) for word in words])
+    assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
     return [[c.strip() for c in line.split("|")[1:-1]] for line in lines if line[:1] == "|"], lines
 
@@ -24,26 +40,26 @@ def figures(row):
     return [tuple(map(float, some)) for some in words]
 
 
-def test_morph(trained, characters, tmp_path):
-    words = ["--run-dir", trained[0], "--data-root", characters, "--pairs", 4, "--steps", 4]
+def test_morph(trained, few, tmp_path):
+    words = ["--run-dir", trained[0], "--data-root", few, "--pairs", 4, "--steps", 4]
     words += ["--judge", tmp_path / "judge.keras", "--judge-epochs", 1]
-    rows, lines = benchmark("morph.py", *words)
+    rows, lines = benchmark(morph.main, *words)
     assert [row[0] for row in rows] == ["path", "---", "cross-fade", "linear", "slerp", "geodesic"]
     assert rows[2][3:] == ["1.00", "0.000"]  # a cross-fade is straight and even
     assert sum(line.startswith("the judge passes") for line in lines) == 3
     assert (tmp_path / "judge.keras").exists()
 
 
-def test_data(characters):
-    rows, _ = benchmark("data.py", "--data-root", characters, "--rounds", 1)
+def test_data(few):
+    rows, _ = benchmark(data.main, "--data-root", few, "--rounds", 1)
     names = [row[0].split(":")[0] for row in rows[2:]]
     assert names[:4] == ["od", "parse", "cache", "load"]
     assert all(float(row[1]) >= 0 for row in rows[2:])
 
 
-def test_curves(characters, tmp_path):
-    words = ["--data-root", characters, "--seeds", 1, "--epochs", 1, "--out", tmp_path / "c.png"]
-    rows, lines = benchmark("training.py", "curves", *words)
+def test_curves(few, tmp_path):
+    words = ["--data-root", few, "--seeds", 1, "--epochs", 1, "--out", tmp_path / "c.png"]
+    rows, lines = benchmark(training.cli, "curves", *words)
     names = [row[0] for row in rows[2:]]
     assert names[:3] == ["this autoencoder", "design of 2017", "PCA, 32 components"]
     assert rows[0] == ["", "seconds", "to 0.042", "validation", "test"]
@@ -54,12 +70,11 @@ def test_curves(characters, tmp_path):
     assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_choices(characters):
-    changes = ["no batch norm", "upsampling for transposed convolutions"]
-    only = [word for change in changes for word in ("--only", change)]
-    words = ["--data-root", characters, "--seeds", 1, "--share", 4, *only]
-    rows, _ = benchmark("training.py", "choices", *words)
-    assert [row[0] for row in rows[2:]] == changes
+def test_choices(few):
+    change = "upsampling for transposed convolutions"
+    words = ["--data-root", few, "--seeds", 1, "--only", change]
+    rows, _ = benchmark(training.cli, "choices", *words)
+    assert [row[0] for row in rows[2:]] == [change]
     assert all(0 < figures(row)[0][0] < 1 for row in rows[2:])
 
 

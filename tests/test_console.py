@@ -38,6 +38,7 @@ def go(what, out):
             signal.pause()
     if what == "chatter":
         with open(out, "w"):
+            os.write(1, b"as C does")
             os.write(2, b"as TensorFlow does")
     elif what == "hang up":
         os.kill(os.getpid(), signal.SIGHUP)
@@ -45,6 +46,8 @@ def go(what, out):
         raise eval(what)
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal, wherever we are
+if "SIGHUP" in sys.argv:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 cli()
 """
 
@@ -59,7 +62,10 @@ def start(*words, closed=""):
 def output(process):
     """What a process wrote to both streams, and its exit code."""
     with process:
-        stdout, stderr = process.communicate(timeout=120)
+        try:
+            stdout, stderr = process.communicate(timeout=120)
+        finally:
+            process.kill()  # if it did not end
     return stdout, stderr, process.returncode
 
 
@@ -102,6 +108,17 @@ def test_a_signal_ends_in_good_order(tmp_path, name, code, said):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", ["dataset.py", "autoencoder.py"])
+def test_ctrl_c_while_a_script_imports(tmp_path, name):
+    imported = "import os, signal; os.kill(os.getpid(), signal.SIGINT); print('alive'); os._exit(0)"
+    (tmp_path / "click.py").write_text(imported)  # found before click itself
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    for trap, result in (("", ("", "", -signal.SIGINT)), ("trap '' INT; ", ("alive\n", "", 0))):
+        words = ["bash", "-c", f'{trap}exec "$@"', "-", sys.executable, "-u", PROJECT / name]
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+        assert (done.stdout, done.stderr, done.returncode) == result
+
+
 def test_nohup_keeps_a_command_alive():
     words = ["nohup", sys.executable, "-c", PROGRAM, "go", "hang up"]
     done = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, check=False)
@@ -128,10 +145,18 @@ def test_closed_streams_do_no_harm(made, capfd, closed):
         (root / "emnist-balanced.npz").unlink()
 
 
-def test_what_goes_to_a_closed_stderr_gets_into_no_file(tmp_path):
-    process = start("go", "chatter", tmp_path / "file", closed="2>&-")
-    assert output(process) == ("result\n", "", 0)
-    assert (tmp_path / "file").read_text() == ""  # though 2 was free when it was opened
+@pytest.mark.parametrize(
+    ("closed", "said"),
+    [
+        (">&-", ("", "working\nas TensorFlow does")),
+        ("2>&-", ("result\nas C does", "")),
+        ("<&- >&- 2>&-", ("", "")),
+    ],
+)
+def test_what_goes_to_a_closed_stream_gets_into_no_file(tmp_path, closed, said):
+    process = start("go", "chatter", tmp_path / "file", closed=closed)
+    assert output(process) == (*said, 0)
+    assert (tmp_path / "file").read_text() == ""  # though its number was free when it was opened
 
 
 def test_an_error_with_stderr_closed():

@@ -13,11 +13,6 @@ from support.demo import IMAGE_SIZE, STROKES, draw_character, draw_demo_set, dra
 BALANCED = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"
 
 
-@pytest.fixture(scope="module")
-def demo_set():
-    return draw_demo_set()
-
-
 def test_counts_shapes_and_types(demo_set):
     for (x, y), per_class in zip(demo_set, (240, 40), strict=True):
         assert x.shape == (47 * per_class, 28, 28)

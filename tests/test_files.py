@@ -1,5 +1,6 @@
 """support/files.py, and what relies on it: whole files, full disks, locks, read-only folders."""
 
+import codecs
 import contextlib
 import errno
 import fcntl
@@ -11,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PROJECT, leftovers, random_set, script, wait_until, write_files
+from conftest import PROJECT, held, leftovers, random_set, script, wait_until, write_files
 
 from dataset import load_emnist
 from support.console import InputError
 from support.files import is_stale, locked, read_npz, replacing, save_npz, take_note
+from support.geodesic import open_index
 
 CACHE = "emnist-balanced.npz"
 
@@ -29,7 +31,9 @@ def test_replacing_makes_and_replaces(tmp_path):
             unfinished.write_text(content)
             assert unfinished.parent == tmp_path  # the same disk, so that renaming is one step
             assert not path.exists() or path.read_text() == "old"
+            written = unfinished.stat().st_ino
         assert path.read_text() == content
+        assert path.stat().st_ino == written  # renamed: a copy might be cut short
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -61,6 +65,10 @@ def test_replacing_names_the_file_for_which_there_is_no_room(tmp_path):
     with pytest.raises(OSError, match=str(path)) as error, replacing(path):
         raise OSError(errno.ENOSPC, "No space left on device")  # as write() does: without a name
     assert error.value.errno == errno.ENOSPC
+    for other in (FileNotFoundError(errno.ENOENT, "No such file", "another"), OSError("words")):
+        with pytest.raises(OSError) as error, replacing(path):
+            raise other
+        assert error.value is other  # it says what is wrong
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match="folder"), replacing(tmp_path / "folder") as unfinished:
         unfinished.write_text("whole")
@@ -142,15 +150,23 @@ def test_a_dead_process_that_nobody_waits_for(tmp_path):
             assert not path.exists()
 
 
+def test_a_lock_leaves_what_another_users_process_is_writing():
+    with tempfile.TemporaryDirectory() as place, contextlib.ExitStack() as stack:
+        os.chmod(place, 0o777)
+        path = Path(place) / f".emnist-autoencoder.1.{CACHE}"
+        path.write_text("half")
+        drop_root(stack)
+        with locked(Path(place)):
+            assert path.exists()
+
+
 # ---- locks
 
 
-@contextlib.contextmanager
-def held(folder):
-    """The folder's lock, as another process would hold it."""
-    handle = os.open(folder, os.O_RDONLY)
-    fcntl.flock(handle, fcntl.LOCK_EX)
-    yield
+def test_a_lock_is_shared_with_nobody(tmp_path):
+    with locked(tmp_path), pytest.raises(BlockingIOError):
+        handle = os.open(tmp_path, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     os.close(handle)
 
 
@@ -234,6 +250,15 @@ def test_a_full_disk_leaves_no_half_text(made):
 # ---- read-only folders
 
 
+def drop_root(stack):
+    """Becomes another user, if we are root, until the stack is closed."""
+    if os.geteuid() == 0:
+        for encoding in ("cp437", "latin-1"):  # Python cannot read its own files later
+            codecs.lookup(encoding)
+        os.setresuid(65534, 65534, 0)
+        stack.callback(os.setresuid, 0, 0, 0)
+
+
 @pytest.fixture
 def read_only():
     """Makes a folder read-only, for root as well: root becomes another user meanwhile."""
@@ -245,10 +270,7 @@ def read_only():
         def protect():
             os.chmod(root, 0o555)
             stack.callback(os.chmod, root, 0o755)
-            if os.geteuid() == 0:
-                b"".decode("cp437")  # zipfile needs it, and cannot read Python's files later
-                os.seteuid(65534)
-                stack.callback(os.seteuid, 0)
+            drop_root(stack)
 
         yield root, protect
 
@@ -281,6 +303,19 @@ def test_a_read_only_folder_with_a_cache_or_a_bad_file(read_only, capsys):
     assert capsys.readouterr().err == ""
     with pytest.raises(ValueError, match=f"{bad}: 3 bytes"):
         load_emnist("letters", root)
+
+
+def test_an_index_in_a_read_only_folder(read_only, capsys):
+    root, protect = read_only
+    codes = np.random.default_rng(0).random((50, 4), np.float32)
+    path = root / "index.npz"
+    index = open_index(path, {}, lambda: [codes])
+    path.unlink()
+    capsys.readouterr()
+    protect()
+    assert np.array_equal(open_index(path, {}, lambda: [codes]).codes, index.codes)
+    assert f"{root} is read-only: the index is not saved" in capsys.readouterr().err
+    assert names(root) == set()
 
 
 # ---- what is out of date

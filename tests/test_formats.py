@@ -77,7 +77,7 @@ def put(root, content, way, data):
     return path, content
 
 
-@either(60)
+@either(40)
 def test_idx_bytes(tmp_path, with_settings):
     write_files(tmp_path / "good", random_set(3), random_set(3))
 

@@ -106,6 +106,15 @@ def test_components_are_bridged_where_they_are_nearest_and_reported():
     assert nearest(path[0], components[1].astype("float32")).min() < 0.3  # over the one between
 
 
+def test_equal_codes_count_once():
+    rng = np.random.default_rng(0)
+    codes = rng.normal(size=(50, 4)).astype("float32")
+    index, once = build_index(np.repeat(codes, 20, axis=0)), build_index(codes)
+    np.testing.assert_array_equal(index.codes, once.codes)  # in the same order
+    np.testing.assert_array_equal(index.graph.toarray(), once.graph.toarray())
+    assert not index.component.any()
+
+
 def test_few_codes_are_enough():
     index = build_index(np.eye(3))
     path, _ = geodesic(index, np.zeros((1, 3)), np.ones((1, 3)), 4)

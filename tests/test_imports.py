@@ -60,10 +60,11 @@ def test_imports_point_one_way(path):
 @pytest.mark.parametrize(
     "modules", ["dataset", "autoencoder", ", ".join(f"support.{path.stem}" for path in SUPPORT)]
 )
-def test_an_import_loads_nothing_slow(modules):
-    code = f"import sys, {modules}; print({SLOW!r} & set(sys.modules))"
+def test_an_import_loads_nothing_slow_and_leaves_ctrl_c_alone(modules):
+    code = f"import signal, sys; before = signal.getsignal(signal.SIGINT); import {modules}; "
+    code += f"print({SLOW!r} & set(sys.modules), signal.getsignal(signal.SIGINT) is before)"
     command = [sys.executable, "-c", code]
-    assert subprocess.check_output(command, cwd=PROJECT, text=True) == "set()\n"
+    assert subprocess.check_output(command, cwd=PROJECT, text=True) == "set() True\n"
 
 
 @pytest.mark.parametrize("path", [*SCRIPTS, *SUPPORT, *PAGES], ids=name)

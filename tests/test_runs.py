@@ -1,6 +1,7 @@
 """support/runs.py: the run folder: what is read from it, refused, and written."""
 
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from conftest import leftovers
 
 from support import runs
-from support.console import InputError
+from support.console import InputError, import_keras
 
 CONFIG = {
     "data": "emnist",
@@ -48,7 +49,9 @@ def test_a_command_can_be_pasted_into_a_shell():
 
 def test_begin_removes_a_runs_own_files_alone(folder):
     mine = {"mine.txt", "curves.png.bak", "model"}
-    for name in [*runs.RUN_FILES, *mine]:
+    own = ["config.json", "model.keras", "last.keras", "history.csv", "curves.png", "test.json"]
+    own += ["reconstructions.png", "codes.png", "morph.png", "index.npz", "explore.html"]
+    for name in [*own, *mine]:
         (folder / name).write_text("old")
     runs.begin(folder, CONFIG | {"counts": {"train": 5}})
     assert {path.name for path in folder.iterdir()} == {"config.json"} | mine
@@ -75,14 +78,25 @@ def test_begin_removes_a_runs_own_files_alone(folder):
         ("seed", -1),
         ("seed", 0.5),
         ("data", 7),
+        ("data", "EMNIST"),
+        ("data", ["emnist"]),
         ("split", None),
         ("data_root", ["/data"]),
     ],
 )
 def test_a_bad_option_of_a_run_is_named(folder, name, value):
     (folder / "config.json").write_text(json.dumps(CONFIG | {name: value}))
-    with pytest.raises(InputError, match=rf"config\.json: .*'{name}'.*--overwrite"):
+    said = re.escape(
+        f"{folder}/config.json: not the configuration of a run ({{'{name}': {value!r}}})"
+    )
+    with pytest.raises(InputError, match=f"{said}; start again with --overwrite"):
         runs.read_config(folder)
+
+
+def test_the_least_values_are_options_too(folder):
+    least = CONFIG | {"epochs": 1, "batch_size": 1, "seed": 0}
+    runs.write_json(folder / "config.json", least)
+    assert runs.read_config(folder) == least
 
 
 @pytest.mark.parametrize("name", CONFIG)
@@ -182,6 +196,63 @@ def test_a_damaged_history_is_named(folder, content):
     (folder / "history.csv").write_text(content)
     with pytest.raises(InputError, match=rf"{folder / 'history.csv'}: .*--overwrite"):
         runs.read_history(folder)
+
+
+WRITTEN = ("model.keras", "history.csv", "last.keras")  # after an epoch, in this order
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras = import_keras()
+    x = keras.Input((2,))
+    model = keras.Model(x, keras.layers.Dense(2)(x))
+    model.compile("nadam", "mse")
+    return model
+
+
+def end_epoch(folder, model, val_loss, history=()):
+    """What happens after an epoch of training; the history."""
+    history = list(history)
+    keeper = runs.epoch_keeper(folder, {"epochs": 3}, model, history, progress_bar=False)
+    keeper.set_model(model)
+    keeper.on_epoch_begin(len(history))
+    keeper.on_epoch_end(len(history), {"loss": 0.25, "val_loss": val_loss})
+    return history
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_full_stop_at_each_file_of_an_epoch(folder, model, number):
+    (folder / WRITTEN[number]).mkdir()  # cannot be replaced by a file
+    with pytest.raises(OSError, match=WRITTEN[number]):
+        end_epoch(folder, model, 0.5)
+    found = [name for name in WRITTEN if (folder / name).is_file()]
+    assert found == [*WRITTEN[:number]]
+    assert not leftovers(folder)
+
+
+def test_an_epoch_is_kept_and_the_best_model(folder, model, capsys):
+    history = []
+    for val_loss, is_best in ((0.5, True), (0.5, False), (0.75, False), (0.25, True)):
+        (folder / "model.keras").unlink(missing_ok=True)
+        history = end_epoch(folder, model, val_loss, history)
+        assert (folder / "model.keras").exists() == is_best
+        assert runs.read_history(folder) == history
+    rate = pytest.approx(float(model.optimizer.learning_rate))
+    assert [row["epoch"] for row in history] == [1, 2, 3, 4]
+    assert all((row["loss"], row["learning_rate"]) == (0.25, rate) for row in history)
+    assert all(row["seconds"] >= 0 for row in history)
+    last = import_keras().saving.load_model(folder / "last.keras")
+    assert last.optimizer is not None
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("epoch 4/3: ")
+    assert said.endswith("loss 0.2500, validation 0.2500")
+
+
+@pytest.mark.parametrize("val_loss", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_is_not_kept(folder, model, val_loss):
+    with pytest.raises(InputError, match=r"epoch 1: .*lower --learning-rate"):
+        end_epoch(folder, model, val_loss)
+    assert {path.name for path in folder.iterdir()} == {"config.json"}
 
 
 def test_a_run_is_complete_when_all_is_there(folder):

@@ -223,14 +223,15 @@ def _join(nodes, tail, head):
 
 def _bridges(nodes, component):
     """Edges from each component but the largest to the nearest node outside it."""
+    from sklearn.metrics import pairwise_distances_argmin_min
+
     tail, head = [], []
     for number in np.bincount(component).argsort()[:-1]:
         members = component == number
         inside, outside = np.flatnonzero(members), np.flatnonzero(~members)
-        near, distance = _nearest(nodes[outside], nodes[inside], 1)
-        narrowest = distance[:, 0].argmin()
-        tail.append(inside[narrowest])
-        head.append(outside[near[narrowest, 0]])
+        near, distance = pairwise_distances_argmin_min(nodes[inside], nodes[outside])
+        tail.append(inside[distance.argmin()])
+        head.append(outside[near[distance.argmin()]])
     return _join(nodes, np.array(tail), np.array(head))
 
 

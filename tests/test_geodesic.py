@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.sparse.csgraph import connected_components
 from sklearn.datasets import make_moons
 
 from support import geodesic as geodesic_module
@@ -104,6 +105,15 @@ def test_components_are_bridged_where_they_are_nearest_and_reported():
     assert np.isfinite(path).all()
     np.testing.assert_array_equal(path[:, -1], end)
     assert nearest(path[0], components[1].astype("float32")).min() < 0.3  # over the one between
+
+
+def test_many_components_are_joined_to_those_beside_them():
+    rng = np.random.default_rng(0)
+    codes = np.concatenate([rng.normal([x, 0, 0, 0], 0.1, (20, 4)) for x in range(0, 120, 3)])
+    index = build_index(codes)
+    assert len(np.unique(index.component)) == 40
+    assert connected_components(index.graph)[0] == 1
+    assert 2 < index.graph.data.max() < 4  # no bridge leads over a component
 
 
 def test_equal_codes_count_once():

@@ -65,7 +65,7 @@ convert() {
   if [ -e "$text" ] && [ ! "$text" -ot "$file" ] && [ ! "$text" -nt "$file" ] && ! $force; then return 0; fi
 
   unfinished="$(dirname "$text")/$prefix$$.$(basename "$text")"
-  trap 'rm -f "$unfinished" "$unfinished.time"' EXIT
+  trap 'trap "" TERM; rm -f "$unfinished" "$unfinished.time"' EXIT # a second signal must not end rm
   touch -r "$file" "$unfinished.time" || fail "$text: could not be written; check the folder's permissions"
   check "$file" "$magic"
   if ((magic == 2051)); then skip=16 columns=$(printf -- '- %.0s' {1..784}); fi
@@ -119,18 +119,14 @@ for part in train test; do
   convert "$data_root/emnist-$split-$part-labels-idx1" 2049 &
   jobs+=($!)
 done
-stopping=false
-# shellcheck disable=SC2329  # called by the traps
-stop() {
-  if $stopping; then return; fi # a second signal must not keep the jobs from removing what they began
-  stopping=true
-  for job in "${jobs[@]}"; do kill -- "-$job" 2>/dev/null || true; done
-  until wait; do :; done
-  exit "$1"
-}
-trap 'stop 129' HUP
-trap 'stop 130' INT
-trap 'stop 143' TERM
+signal=0 # the traps call no function: bash muddles those that interrupt each other
+trap 'signal=129; kill -- "${jobs[@]/#/-}" 2>/dev/null || true' HUP
+trap 'signal=130; kill -- "${jobs[@]/#/-}" 2>/dev/null || true' INT
+trap 'signal=143; kill -- "${jobs[@]/#/-}" 2>/dev/null || true' TERM
 status=0
-for job in "${jobs[@]}"; do wait "$job" || status=1; done
-exit "$status"
+for job in "${jobs[@]}"; do
+  until wait "$job"; do # a signal ends the wait, not the job
+    kill -0 "$job" 2>/dev/null || { status=1 && break; }
+  done
+done
+exit "$((signal ? signal : status))"

@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import PROJECT, leftovers, processes_of, script, wait_until
+from conftest import PROJECT, leftovers, processes_of, script, wait_until, write_many_images
 
 from dataset import load_emnist
 
@@ -188,10 +188,7 @@ def test_a_broken_pipe_ends_quietly(made, stream):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_conversion(made, number):
     root, _, _ = made
-    images = root / "emnist-balanced-train-images-idx3-ubyte"
-    count = 60_000  # many seconds' work
-    images.write_bytes(b"\0\0\x08\x03" + b"".join(n.to_bytes(4, "big") for n in (count, 28, 28)))
-    os.truncate(images, 16 + 784 * count)
+    write_many_images(root / "emnist-balanced-train-images-idx3-ubyte")
     words = ("prepare", "--data-root", root)
     with script("dataset.py", *words, start_new_session=True) as process:
         unfinished = ".emnist-autoencoder.*.emnist-balanced-train-images-idx3-txt"

@@ -2,11 +2,20 @@
 
 import gzip
 import os
+import signal
 import subprocess
 
 import numpy as np
 import pytest
-from conftest import PROJECT, idx, leftovers, write_files
+from conftest import (
+    PROJECT,
+    idx,
+    leftovers,
+    processes_of,
+    wait_until,
+    write_files,
+    write_many_images,
+)
 
 IMAGES = "emnist-balanced-train-images-idx3-ubyte"
 LABELS = "emnist-balanced-test-labels-idx1-ubyte"
@@ -110,6 +119,21 @@ def test_a_folder_that_begins_with_a_dash(made, tmp_path):
     for words in (["./-d"], ["--", "-d"]):
         assert convert("--force", *words, cwd=tmp_path).returncode == 0
     assert (tmp_path / "-d" / LABELS_TEXT).exists()
+
+
+def test_signals_end_it_and_leave_nothing(made):
+    root, _, _ = made
+    write_many_images(root / IMAGES)
+    command = [PROJECT / "convert_idx.sh", root]
+    with subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL) as process:
+        unfinished = f".emnist-autoencoder.*.{IMAGES_TEXT}"
+        assert wait_until(lambda: any(path.stat().st_size for path in root.glob(unfinished)))
+        for number in (signal.SIGINT, signal.SIGINT, signal.SIGTERM, signal.SIGTERM):
+            process.send_signal(number)
+        assert process.wait(timeout=60) in (130, 143)
+    assert not processes_of(process.pid)
+    assert not leftovers(root)
+    assert not (root / IMAGES_TEXT).exists()
 
 
 def bad_files():

@@ -197,6 +197,22 @@ def test_the_map_by_keyboard(page):
     assert page.inks("#map")[0].sum() < whole[0].sum()
 
 
+def test_the_map_by_mouse(page):
+    from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
+
+    origin = ScrollOrigin.from_element(page["map"])
+    seen = [page.inks("#map")[0]]
+    page.actions().scroll_from_origin(origin, 0, -800).perform()  # towards the map
+    page.settle()
+    seen += page.inks("#map")
+    page.drag("map", (0, 0), (0.2, 0.1), (0.3, 0.2))
+    page.settle()
+    seen += page.inks("#map")
+    assert page["next"].text == "A"  # a drag is no click
+    assert not np.array_equal(seen[0], seen[1])
+    assert not np.array_equal(seen[1], seen[2])
+
+
 def test_play_and_the_slider(page):
     page("arguments[0].focus()", page["slider"])
     (before,) = page.inks("#big-geodesic")

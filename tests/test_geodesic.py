@@ -87,6 +87,28 @@ def test_repeats_itself_and_rows_do_not_depend_on_each_other(ring_index):
     np.testing.assert_allclose(path[1:2], alone, atol=1e-5)
 
 
+def test_nodes_are_means_of_neighbours():
+    codes = ring(noise=0.2)
+    off = [np.linalg.norm(some[:, 2:], axis=1).mean() for some in (build_index(codes).codes, codes)]
+    assert off[0] < 0.5 * off[1]
+
+
+def test_a_path_makes_no_quick_turns():
+    index = build_index(ring(noise=0.1))
+    path, _ = geodesic(index, on_ring([0.0, 1.0, 2.0]), on_ring([2.0, 3.0, 4.0]), 40)
+    hops = np.diff(path, axis=1)
+    hops /= np.linalg.norm(hops, axis=2, keepdims=True)
+    assert ((hops[:, 1:] * hops[:, :-1]).sum(axis=2) > 0.9).all()
+
+
+def test_frames_are_not_chosen_in_the_middle_of_long_hops():
+    rng = np.random.default_rng(0)
+    codes = np.concatenate([rng.normal([x, 0, 0, 0], 0.1, (50, 4)) for x in range(10)])
+    index = build_index(codes)
+    path, _ = geodesic(index, np.zeros((1, 4)), 9 * np.eye(1, 4), 10)
+    assert nearest(path[0, 1:-1], index.codes).mean() < 0.1
+
+
 def test_the_same_code_at_both_ends(ring_index):
     here = on_ring([0.3])
     path, unjoined = geodesic(ring_index, here, here, 5)

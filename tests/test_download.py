@@ -272,6 +272,12 @@ def test_a_bar_on_a_terminal_only(serve, tmp_path, monkeypatch, capfd):
     assert b"100%" in shown
 
 
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_an_answer_that_may_change_is_asked_for_again(serve, tmp_path, pauses, status):
+    fetch(tmp_path, serve(status, "ranges"))
+    assert contents(tmp_path) == FILES
+
+
 @pytest.mark.parametrize(
     ("ways", "expected"),
     [

@@ -65,7 +65,8 @@ def test_curves(few, tmp_path):
     assert rows[0] == ["", "seconds", "to 0.042", "validation", "test"]
     for row in rows[2:]:
         seconds, _, validation, test = figures(row)
-        assert seconds[0] >= 0 and 0 < validation[0] < 1 and 0 < test[0] < 1
+        assert seconds[0] > 0 or row[0].startswith("PCA")  # which takes less than is shown
+        assert 0 < validation[0] < 1 and 0 < test[0] < 1
     assert lines[-1].startswith("seconds to 0.042, design of 2017 / this autoencoder: ")
     assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
 

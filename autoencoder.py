@@ -34,8 +34,6 @@ from support.files import locked, take_note
 from support.own import read_character
 
 CODE_SIZE = 32  # numbers in a code
-FILTERS = (32, 64)  # of the convolutions from 28 to 14 and from 14 to 7 pixels a side
-DENSE_UNITS = 640  # of the layer on either side of the code
 BATCH_NORM_MOMENTUM = 0.9  # short runs on few images need running means that follow quickly
 EPOCHS = 20
 BATCH_SIZE = 128
@@ -54,30 +52,27 @@ def build_encoder():
 
     image = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 1), name="image")
     h = image
-    for filters in FILTERS:  # 28 -> 14 -> 7
-        h = layers.Conv2D(filters, 4, strides=2, padding="same", activation="relu")(h)
-    h = layers.Flatten()(h)
-    h = layers.Dense(DENSE_UNITS, activation="relu")(h)
-    h = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(h)
-    code = layers.Dense(CODE_SIZE, name="code")(h)
+    for filters, size, strides in ((32, 4, 2), (32, 3, 1), (64, 4, 2)):  # 14, 14, 7 pixels a side
+        h = layers.Conv2D(filters, size, strides, padding="same", activation="relu")(h)
+        h = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(h)
+    code = layers.Dense(CODE_SIZE, name="code")(layers.Flatten()(h))
     return keras.Model(image, code, name="encoder")
 
 
 def build_decoder():
-    """The decoder, R^32 -> [0, 1]^(28, 28, 1): the encoder's mirror, ending in a sigmoid."""
+    """The decoder, R^32 -> [0, 1]^(28, 28, 1): it draws at half the size, then doubles it."""
     keras = import_keras()
     layers = keras.layers
 
-    size = IMAGE_SIZE // 4
+    size = IMAGE_SIZE // 2
     code = keras.Input((CODE_SIZE,), name="code")
-    h = layers.Dense(DENSE_UNITS, activation="silu")(code)
+    h = layers.Dense(size * size * 32, activation="silu")(code)
+    h = layers.Reshape((size, size, 32))(h)  # 14 x 14
     h = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(h)
-    h = layers.Dense(size * size * FILTERS[1], activation="silu")(h)
-    h = layers.Reshape((size, size, FILTERS[1]))(h)  # 7 x 7
-    up = functools.partial(layers.Conv2DTranspose, kernel_size=4, strides=2, padding="same")
-    h = up(FILTERS[0], activation="silu")(h)  # 14 x 14
-    ink = up(1, activation="sigmoid", name="ink")(h)  # 28 x 28
-    return keras.Model(code, ink, name="decoder")
+    for _ in range(2):
+        h = layers.Conv2D(64, 3, padding="same", activation="silu")(h)  # 14 x 14
+    ink = layers.Conv2DTranspose(1, 4, 2, padding="same", activation="sigmoid", name="ink")(h)
+    return keras.Model(code, ink, name="decoder")  # 28 x 28
 
 
 def build_autoencoder():

@@ -61,13 +61,15 @@ def test_curves(few, tmp_path):
     words = ["--data-root", few, "--seeds", 1, "--epochs", 1, "--out", tmp_path / "c.png"]
     rows, lines = benchmark(training.cli, "curves", *words)
     names = [row[0] for row in rows[2:]]
-    assert names[:3] == ["this autoencoder", "design of 2017", "PCA, 32 components"]
-    assert rows[0] == ["", "seconds", "to 0.042", "validation", "test"]
+    others = ["design of 2017", "nearest public relative", "PCA, 32 components"]
+    assert names[:4] == ["this autoencoder", *others]
+    assert rows[0] == ["", "seconds", "to 0.042", "validation", "test", "mse then"]
     for row in rows[2:]:
-        seconds, _, validation, test = figures(row)
+        seconds, _, validation, test, mse = figures(row)
         assert seconds[0] > 0 or row[0].startswith("PCA")  # which takes less than is shown
-        assert 0 < validation[0] < 1 and 0 < test[0] < 1
-    assert lines[-1].startswith("seconds to 0.042, design of 2017 / this autoencoder: ")
+        assert 0 < validation[0] < 1 and 0 < test[0] < 1 and 0 < mse[0] < 1
+    assert lines[-2].startswith("seconds to 0.042, design of 2017 / this autoencoder: ")
+    assert lines[-1].startswith("mse then, nearest public relative / this autoencoder: ")
     assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -80,10 +82,12 @@ def test_choices(few):
 
 
 def test_each_choice_changes_the_network_or_its_optimizer(loaded, monkeypatch):
+    settings = "activation", "filters", "kernel_size", "momentum"
+
     def built(change):
         model = training.this_autoencoder(x, config, **change)
         parts = [layer for name in ("encoder", "decoder") for layer in model.get_layer(name).layers]
-        layers = [(type(a).__name__, getattr(a, "activation", ""), a.output.shape) for a in parts]
+        layers = [(type(a).__name__, *map(a.get_config().get, settings)) for a in parts]
         optimizer = model.optimizer.get_config() | {"name": type(model.optimizer).__name__}
         return str([layers, optimizer])
 
@@ -108,11 +112,13 @@ def test_the_clock_of_a_curve_stands_still_while_it_measures(loaded, monkeypatch
     for _ in range(3):
         now += 1
         curve.tick()
-    seconds, excesses = zip(*curve.points, strict=True)
+    seconds, excesses, mses = zip(*curve.points, strict=True)
     assert seconds == pytest.approx((1, 2, 3))
     assert excesses[0] > 0.1 > 0.001 > excesses[1]
     assert curve.time_to(1) == 1 and curve.time_to(-1) == float("inf")
     assert curve.time_to((excesses[0] + excesses[1]) / 2) == pytest.approx(1.5)
+    assert curve.mse_after(1.5) == pytest.approx((mses[0] + mses[1]) / 2)
+    assert curve.mse_after(9) == mses[2]
 
 
 def test_the_network_in_pytorch_is_of_the_same_size():

@@ -35,7 +35,7 @@ from support.own import read_character
 
 CODE_SIZE = 32  # numbers in a code
 BATCH_NORM_MOMENTUM = 0.9  # short runs on few images need running means that follow quickly
-EPOCHS = 20
+EPOCHS = 13
 BATCH_SIZE = 128
 LEARNING_RATE = 0.005  # at the start; it falls along a cosine to 0 on the last step
 WEIGHT_DECAY = 0.05  # against overfitting; runs of more than EPOCHS epochs take more
@@ -66,11 +66,11 @@ def build_decoder():
 
     size = IMAGE_SIZE // 2
     code = keras.Input((CODE_SIZE,), name="code")
-    h = layers.Dense(size * size * 32, activation="silu")(code)
-    h = layers.Reshape((size, size, 32))(h)  # 14 x 14
+    h = layers.Dense(size * size * 64, activation="silu")(code)
+    h = layers.Reshape((size, size, 64))(h)  # 14 x 14
     h = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(h)
-    for _ in range(2):
-        h = layers.Conv2D(64, 3, padding="same", activation="silu")(h)  # 14 x 14
+    for filters in (32, 64):
+        h = layers.Conv2D(filters, 3, padding="same", activation="silu")(h)  # 14 x 14
     ink = layers.Conv2DTranspose(1, 4, 2, padding="same", activation="sigmoid", name="ink")(h)
     return keras.Model(code, ink, name="decoder")  # 28 x 28
 

@@ -76,7 +76,7 @@ def replaced(kind, layer):
     if kind == type(layer).__name__ == "Conv2DTranspose":
         convolution = layers.Conv2D(layer.filters, 3, padding="same", activation=layer.activation)
         return stack([layers.UpSampling2D(2), convolution])
-    if kind in (type(layer).__name__, (config.get("filters"), config.get("kernel_size"))):
+    if kind in (type(layer).__name__, (config.get("activation"), config.get("kernel_size"))):
         return stack([layers.Identity()])
     return layer.from_config(config)
 
@@ -204,8 +204,8 @@ CHOICES = {  # constants of autoencoder.py, options of train, an optimizer, or l
     "relu in the decoder": {"layer": "silu"},
     "no batch norm": {"layer": "BatchNormalization"},
     "batch norm with momentum 0.99": {"BATCH_NORM_MOMENTUM": 0.99},
-    "no 3 x 3 convolution in the encoder": {"layer": (32, (3, 3))},
-    "no 3 x 3 convolutions in the decoder": {"layer": (64, (3, 3))},
+    "no 3 x 3 convolution in the encoder": {"layer": ("relu", (3, 3))},
+    "no 3 x 3 convolutions in the decoder": {"layer": ("silu", (3, 3))},
     "batches of 64": {"batch_size": 64},
     "batches of 256": {"batch_size": 256},
     "learning rate 0.003": {"learning_rate": 0.003},
@@ -284,7 +284,8 @@ def curves(data_root, seeds, epochs, out):
         test = score(x_test, predict(x_test))["excess"]
         figures[name].append((end, curve.time_to(GOAL), validation, test, curve.mse_after(ours)))
     draw(out, points)
-    click.echo(f"| | seconds | to {GOAL} | validation | test | mse then |\n|---|---|---|---|---|---|")
+    heads = f"seconds | to {GOAL} | validation | test | mse then"
+    click.echo(f"| | {heads} |\n|{'---|' * 6}")
     for name, runs in figures.items():
         click.echo(row(name, np.median, np.transpose(runs), (0, 1, 4, 4, 5)))
     ours, old, peer = np.median(list(figures.values()), axis=1)[:3]

@@ -75,7 +75,7 @@ def test_longer_runs_decay_their_weights_more():
     config = {"seed": 0, "learning_rate": 0.005}
     few, default, many = (
         autoencoder.new_model(config | {"epochs": epochs}, steps=10).optimizer.weight_decay
-        for epochs in (5, 20, 40)
+        for epochs in (5, autoencoder.EPOCHS, 2 * autoencoder.EPOCHS)
     )
     assert 0 < few == default < many
 

@@ -71,8 +71,9 @@ def build_decoder():
     h = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(h)
     for filters in (32, 64):
         h = layers.Conv2D(filters, 3, padding="same", activation="silu")(h)  # 14 x 14
-    ink = layers.Conv2DTranspose(1, 4, 2, padding="same", activation="sigmoid", name="ink")(h)
-    return keras.Model(code, ink, name="decoder")  # 28 x 28
+    up = layers.Conv2DTranspose(1, 4, 2, padding="same", activation="sigmoid", name="ink")
+    ink = up(h)  # 28 x 28
+    return keras.Model(code, ink, name="decoder")
 
 
 def build_autoencoder():

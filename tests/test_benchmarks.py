@@ -87,7 +87,9 @@ def test_each_choice_changes_the_network_or_its_optimizer(loaded, monkeypatch):
     def built(change):
         model = training.this_autoencoder(x, config, **change)
         parts = [layer for name in ("encoder", "decoder") for layer in model.get_layer(name).layers]
-        layers = [(type(a).__name__, *map(a.get_config().get, settings)) for a in parts]
+        layers = [
+            (type(a).__name__, a.output.shape, *map(a.get_config().get, settings)) for a in parts
+        ]
         optimizer = model.optimizer.get_config() | {"name": type(model.optimizer).__name__}
         return str([layers, optimizer])
 

@@ -140,7 +140,7 @@ def test_a_geodesic_is_not_the_straight_line(page):
         page.settle()
         linear, geodesic = page.inks("#linear canvas", "#geodesic canvas")
         assert np.array_equal(linear[[0, -1]], geodesic[[0, -1]])
-        apart.append(np.abs(linear - geodesic).mean())
+        apart.append(np.abs(linear - geodesic)[1:-1].mean())
     assert max(apart) > 0.005
 
 

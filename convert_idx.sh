@@ -75,7 +75,7 @@ convert() {
     contents "$file" | od -An -v -tu1 -j "$skip" | tr -s ' ' '\n' | sed '1{/^$/d;}' | paste -d ' ' $columns >"$unfinished"
   } 2>/dev/null ||
     fail "$text: could not be written; is there room on the disk?"
-  touch -r "$unfinished.time" "$unfinished"
+  touch -c -r "$unfinished.time" "$unfinished" # -c: makes no empty file where a newer start removed this one
   mv -f "$unfinished" "$text" || fail "$text: could not be put in place; check the folder's permissions"
 }
 

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import shutil
 import signal
 import subprocess
 
@@ -25,6 +26,11 @@ BSD_OD = """#!/bin/sh
 # An od like macOS's: no -w.
 for word; do case $word in -w*) echo "od: illegal option -- w" >&2; exit 1 ;; esac; done
 exec {od} "$@"
+"""
+PASTE_OF_A_REMOVED_FILE = """#!/bin/sh
+# A paste whose output loses its name: a killed script's child, once a new start has cleared up.
+cat >/dev/null
+rm -f {root}/.emnist-autoencoder.*-txt
 """
 
 
@@ -51,13 +57,16 @@ def test_every_number_in_the_files_own_order(made, tmp_path, gz):
     assert not leftovers(root)
 
 
+def convert_with(folder, name, program, root):
+    """Runs the script where another program has the name of one that it calls."""
+    (folder / name).write_text(program)
+    (folder / name).chmod(0o755)
+    return convert(root, env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"})
+
+
 def test_od_without_w(made, tmp_path):
     root, train, _ = made
-    od = subprocess.run(["which", "od"], capture_output=True, text=True, check=True).stdout.strip()
-    (tmp_path / "od").write_text(BSD_OD.format(od=od))
-    (tmp_path / "od").chmod(0o755)
-    path = f"{tmp_path}:{os.environ['PATH']}"
-    assert convert(root, env={**os.environ, "PATH": path}).returncode == 0
+    assert convert_with(tmp_path, "od", BSD_OD.format(od=shutil.which("od")), root).returncode == 0
     x, _ = train
     assert (numbers(root / IMAGES_TEXT) == x.transpose(0, 2, 1).reshape(-1, 784)).all()
 
@@ -119,6 +128,14 @@ def test_a_folder_that_begins_with_a_dash(made, tmp_path):
     for words in (["./-d"], ["--", "-d"]):
         assert convert("--force", *words, cwd=tmp_path).returncode == 0
     assert (tmp_path / "-d" / LABELS_TEXT).exists()
+
+
+def test_no_empty_text_where_another_start_removed_the_unfinished_file(made, tmp_path):
+    root, _, _ = made
+    paste = PASTE_OF_A_REMOVED_FILE.format(root=root)
+    assert convert_with(tmp_path, "paste", paste, root).returncode == 1
+    assert not list(root.glob("*-txt"))
+    assert not leftovers(root)
 
 
 def test_signals_end_it_and_leave_nothing(made):

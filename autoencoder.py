@@ -410,6 +410,8 @@ def morph(run_dir, data_root, path, steps, rows, from_text, to_text, images, see
 @click.option("--out", type=FILE, show_default="RUN_DIR/explore.html", help="The page to write.")
 def explore(run_dir, data_root, out):
     """Make a page to play with the network in a browser; it works offline."""
+    from support.geodesic import build_index
+
     run = Path(run_dir)
     autoencoder, (x_train, _, x, y, names), _ = open_run(run, data_root)
     block, parts = explorer.Block(), ("encoder", "decoder")
@@ -419,8 +421,8 @@ def explore(run_dir, data_root, out):
     tests = x[shown], y[shown], codes[shown], points
     sample = np.random.default_rng(0).permutation(len(x_train))[: explorer.TRAINING_CODES]
     out = Path(out or run / "explore.html")
-    training_codes = encode(autoencoder, x_train[sample])
-    explorer.write_page(out, run.resolve().name, network, block, names, tests, training_codes)
+    index = build_index(encode(autoencoder, x_train[sample]))
+    explorer.write_page(out, run.resolve().name, network, block, names, tests, index)
     click.echo(out)
 
 

@@ -19,10 +19,8 @@ KERNELS = ("Dense", "Conv2D", "Conv2DTranspose")
 LAYERS = (*KERNELS, "BatchNormalization", "UpSampling2D", "Add", "Activation", "Flatten", "Reshape")
 PLAIN = {"axis": -1, "groups": 1, "dilation_rate": (1, 1), "interpolation": "nearest"}
 SETTINGS = ("kernel_size", "strides", "padding", "size")  # that the page needs
-TRAINING_CODES = 30_000  # from which the graph is made
-NODES = 5_000  # of the graph
-NEIGHBOURS = 16  # of a code: it is averaged with them, and joined to them
-POWER = 2.5  # an edge costs its length to this power, in the page as well
+TRAINING_CODES = 10_000  # from which the graph is made
+POWER = 2  # an edge costs its length to this power, here and in the page as in geodesic.py
 COMPONENTS = 6  # principal components that have a slider
 
 
@@ -88,40 +86,29 @@ def _weights(layer, kind, block):
     return {"kernel": block.add_rounded(kernel, "int8"), "bias": block.add(bias)}
 
 
-def neighbour_graph(codes):
-    """Nodes (M, D), means of neighbouring codes (N, D), and their distances, sparse (M, M)."""
-    from sklearn.neighbors import NearestNeighbors, kneighbors_graph
-
-    search = NearestNeighbors(n_neighbors=min(NEIGHBOURS + 1, len(codes))).fit(codes)
-    nodes = codes[search.kneighbors(codes[:NODES], return_distance=False)].mean(axis=1)
-    graph = kneighbors_graph(nodes, search.n_neighbors, mode="distance", include_self=True)
-    return nodes, graph.maximum(graph.T)
-
-
-def first_pair(codes, labels, nodes, graph):
+def first_pair(codes, labels, index):
     """Typical images of two unlike classes whose geodesic is cheap beside the straight line."""
     from scipy.sparse.csgraph import dijkstra
 
     members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     off = [np.linalg.norm(codes[own] - codes[own].mean(axis=0), axis=1) for own in members]
     typical = np.array([own[apart.argmin()] for own, apart in zip(members, off, strict=True)])
-    ends = np.linalg.norm(nodes[:, None] - codes[typical], axis=2).argmin(axis=0)
+    ends = np.linalg.norm(index.codes[:, None] - codes[typical], axis=2).argmin(axis=0)
     straight = np.linalg.norm(codes[typical][:, None] - codes[typical], axis=2)
-    cost = dijkstra(graph.power(POWER), indices=ends)[:, ends]
-    cost = np.minimum(cost / np.maximum(straight, 1e-9) ** POWER, 1)  # the straight line is an edge
+    cost = dijkstra(index.graph.power(POWER), indices=ends)[:, ends]
+    cost /= np.maximum(straight, 1e-9) ** POWER
     cost[straight < np.percentile(straight, 90)] = np.inf
     return typical[list(np.unravel_index(cost.argmin(), cost.shape))]
 
 
-def write_page(path, title, network, block, names, tests, training_codes):
+def write_page(path, title, network, block, names, tests, index):
     """Writes the page.
 
     network: {"encoder": ..., "decoder": ...}, what `describe` made of them with this block.
     names: dict of label to character. tests: images (N, 28, 28) in [0, 1], labels (N,), codes
-    (N, D) and their places on the map (N, 2). training_codes: (M, D), in random order.
+    (N, D) and their places on the map (N, 2). index: geodesic.py's graph of training codes.
     """
     images, labels, codes, points = tests
-    nodes, graph = neighbour_graph(training_codes)
     axes = np.linalg.svd(codes - codes.mean(axis=0), full_matrices=False)[2][:COMPONENTS]
     content = network | {"title": title, "names": list(names.values()), "power": POWER}
     content |= {
@@ -129,11 +116,11 @@ def write_page(path, title, network, block, names, tests, training_codes):
         "images": block.add(np.uint8(np.round(255 * images)).reshape(-1, 1), [1 / 255]),
         "codes": block.add_rounded(codes, "int16"),
         "points": block.add_rounded(points, "int16"),
-        "nodes": block.add_rounded(nodes, "int16"),
-        "starts": block.add(np.uint32(graph.indptr)),
-        "neighbours": block.add(np.uint16(graph.indices)),
+        "nodes": block.add_rounded(index.codes, "int16"),
+        "starts": block.add(np.uint32(index.graph.indptr)),
+        "neighbours": block.add(np.uint16(index.graph.indices)),
         "axes": axes.tolist(),
-        "first": first_pair(codes, labels, nodes, graph).tolist(),
+        "first": first_pair(codes, labels, index).tolist(),
     }
     here = Path(__file__).parent
     page = here.joinpath("explorer.html").read_text("utf-8")

@@ -6,14 +6,15 @@
 The straight line between two codes crosses regions without any character, where the decoder paints
 ghosts. The geodesic goes from character to character:
 
-1. Each code of the training set is replaced by the mean of itself and its nearest neighbours. The
-   details of one person's hand cancel, and the decoder draws clearer handwriting.
-2. These nodes are joined to their neighbours. An edge costs its length to the power of 2.5, so that
-   many short hops between characters are cheaper than one long hop through an empty region. The
-   cost of the cheapest path is the sample Fermat distance (Groisman, Jonckheere, Sapienza 2022,
-   "Nonhomogeneous Euclidean first-passage percolation and distance learning", arXiv:1810.09398).
-3. The path zigzags from node to node. Its quick turns are damped, which makes it shorter.
-4. Frames are chosen from it at nearly even distances, but not in the middle of a long hop.
+1. Odd characters are left out: codes that lie further from their neighbours than these do from
+   theirs (Breunig et al. 2000, "LOF: identifying density-based local outliers", simplified).
+2. Each other code is replaced by the mean of itself and its nearest neighbours. The details of one
+   person's hand cancel, and the decoder draws clearer handwriting.
+3. These nodes are joined to their neighbours. An edge costs the square of its length: many short
+   hops are cheaper than one long hop through an empty region. The cheapest path's cost is the
+   sample Fermat distance (Groisman, Jonckheere, Sapienza 2022, arXiv:1810.09398).
+4. The path zigzags from node to node. Its quick turns are damped, which makes it shorter.
+5. Frames are chosen from it at nearly even distances, but not in the middle of a long hop.
 """
 
 from dataclasses import dataclass
@@ -26,9 +27,11 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 from support.console import InputError, notice
 from support.files import READ_ONLY, is_stale, read_npz, save_npz
 
-NEIGHBOURS = 16  # of a code: it is averaged with them, and joined to them
-POWER = 2.5  # the cost of an edge is its length to this power
-SMOOTHING = 0.05  # width of the Gaussian that damps turns, as a share of the path
+NEIGHBOURS = 16  # to which a node is joined
+AVERAGED = 5  # codes in the mean of a node
+KEPT = 0.5  # the share of the codes that are not odd
+POWER = 2  # the cost of an edge is its length to this power
+SMOOTHING = 0.03  # width of the Gaussian that damps turns, as a share of the path
 MAX_CODES = 120_000  # in the index; if there are more, a random sample
 STEP_TOLERANCE = 0.14  # how much longer than the mean a step between frames may be
 POINTS_PER_STEP = 14  # of a smoothed path; frames are chosen from these points
@@ -58,9 +61,10 @@ class Index:
 def open_index(path, now, make_codes):
     """The Index at `path`, or a new one that is saved there.
 
-    now: a note of today's model and data files; an index made from other files is rebuilt.
-    make_codes: returns the codes to build it from, as parts (N, D).
+    now: a note of today's model and data files; an index made from others is rebuilt, and so is
+    one with other settings. make_codes: returns the codes to build it from, as parts (N, D).
     """
+    now = now | {"settings": [NEIGHBOURS, AVERAGED, KEPT, MAX_CODES]}
     try:
         return load_index(path, now)
     except FileNotFoundError:
@@ -83,11 +87,11 @@ def load_index(path, now):
 
     Raises:
         FileNotFoundError: there is no file at `path`.
-        InputError: it is damaged, or was built from files that have changed since.
+        InputError: it is damaged, or what it was built from has changed since.
     """
     arrays, note = read_npz(path)
     if is_stale(note, now):
-        raise InputError(f"{path}: built from another model or other data")
+        raise InputError(f"{path}: built from another model or other data, or with other settings")
     try:
         codes, component = arrays["codes"], arrays["component"]
         edges = arrays["data"], arrays["indices"], arrays["indptr"]
@@ -113,8 +117,12 @@ def build_index(codes):
         codes = codes[np.sort(chosen)]
     _, first = np.unique(codes, axis=0, return_index=True)
     codes = codes[np.sort(first)]  # equal ones once: they would be neighbours of each other alone
-    near, _ = _nearest(codes, codes, NEIGHBOURS + 1)  # each is its own neighbour, too
-    nodes = sum(codes[column] for column in near.T) / near.shape[1]
+    near, apart = _nearest(codes, codes, NEIGHBOURS + 1)  # each is its own neighbour, too
+    spread = apart.mean(axis=1) + MIN_LENGTH
+    outlier = spread / spread[near].mean(axis=1)
+    codes = codes[outlier <= np.quantile(outlier, KEPT)]
+    near, _ = _nearest(codes, codes, NEIGHBOURS + 1)
+    nodes = codes[near[:, :AVERAGED]].mean(axis=1)
     graph = _join(nodes, np.repeat(np.arange(len(nodes)), near.shape[1]), near.ravel())
     count, component = connected_components(graph, directed=False)
     components = component
@@ -153,10 +161,7 @@ def geodesic(index, start, end, steps=10, decode=None):
     for first in range(0, rows, BATCH_ROWS):
         batch = np.arange(first, min(first + BATCH_ROWS, rows))
         _, previous = dijkstra(graph, indices=count + batch, return_predecessors=True)
-        walks = (
-            _walk(before, count + row, count + rows + row)
-            for row, before in zip(batch, previous, strict=True)
-        )
+        walks = map(_walk, previous, count + batch, count + rows + batch)
         lines = np.stack([_resample(everything[walk], points) for walk in walks])
         path += _place_frames(_smooth(lines).astype("float32"), index, steps, decode)
     path = np.stack(path)
@@ -168,28 +173,26 @@ def _place_frames(lines, index, steps, decode):
     """A list of (steps, D): the frames of each of the (R, M, D) lines."""
     _, apart = _nearest(index.codes, lines.reshape(-1, lines.shape[-1]), NEIGHBOURS // 2)
     doubts = apart.mean(1).reshape(lines.shape[:2])
-    pictures = decode(lines) if decode else lines
-    return [
-        line[_choose(_arc_length(seen), doubt, steps)]
-        for line, seen, doubt in zip(lines, pictures, doubts, strict=True)
-    ]
+    reached = map(_arc_length, decode(lines) if decode else lines)
+    return [line[_choose(*some, steps)] for line, *some in zip(lines, reached, doubts, strict=True)]
 
 
 def _with_ends(index, start, end):
     """The graph of costs, with R starts and then R ends as further nodes.
 
-    Edges lead out of starts and into ends, and from each start to its end. Beside the graph: the
-    node nearest to each start, and to each end.
+    Edges lead out of starts and into ends, and from a start to its end if that is nearer than one
+    of the start's nodes. Beside the graph: the node nearest to each start, and to each end.
     """
     count, rows = len(index.codes), len(start)
     near_start, to_start = _nearest(index.codes, start, NEIGHBOURS)
     near_end, to_end = _nearest(index.codes, end, NEIGHBOURS)
     starts, ends = np.arange(2 * rows).reshape(2, rows) + count
     width, inner = near_start.shape[1], index.graph.tocoo()
-    tail = [inner.row, np.repeat(starts, width), near_end.ravel(), starts]
-    head = [inner.col, near_start.ravel(), np.repeat(ends, width), ends]
     direct = np.linalg.norm(end - start, axis=1)
-    length = np.concatenate([inner.data, to_start.ravel(), to_end.ravel(), direct])
+    close = direct < to_start[:, -1]
+    tail = [inner.row, np.repeat(starts, width), near_end.ravel(), starts[close]]
+    head = [inner.col, near_start.ravel(), np.repeat(ends, width), ends[close]]
+    length = np.concatenate([inner.data, to_start.ravel(), to_end.ravel(), direct[close]])
     cost = np.maximum(length.astype("float64"), MIN_LENGTH) ** POWER
     edges = (cost, (np.concatenate(tail), np.concatenate(head)))
     graph = coo_matrix(edges, shape=(count + 2 * rows, count + 2 * rows)).tocsr()
@@ -279,10 +282,7 @@ def _resample(line, count):
     """(M, D) points of a line -> (count, D) points on it, at even distances, with both ends."""
     reached = _arc_length(line)
     where = np.linspace(0, reached[-1], count)
-    before = np.clip(np.searchsorted(reached, where, side="right") - 1, 0, len(line) - 2)
-    gap = np.maximum(reached[before + 1] - reached[before], MIN_LENGTH)
-    share = np.clip((where - reached[before]) / gap, 0, 1)[:, None]
-    return (1 - share) * line[before] + share * line[before + 1]
+    return np.stack([np.interp(where, reached, values) for values in line.T], axis=1)
 
 
 def _smooth(lines):

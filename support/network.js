@@ -142,8 +142,9 @@
     const reach = (i, from, cost) => {
       if (cost < total[i]) { total[i] = cost; before[i] = from; heap.push([cost, i]); }
     };
-    reach(END, -1, distance(a, b) ** power);  // the straight line is an edge, too
-    for (const i of nearest(nodes, a, 16)) reach(i, -1, distance(a, node(i)) ** power);
+    const first = nearest(nodes, a, 16);
+    for (const i of first) reach(i, -1, distance(a, node(i)) ** power);
+    if (distance(a, b) < distance(a, node(first.at(-1)))) reach(END, -1, distance(a, b) ** power);
     for (;;) {
       const [cost, i] = heap.pop();
       if (i === END) break;
@@ -175,7 +176,7 @@
 
   const PATHS = {
     linear: (a, b) => resample([a, b], POINTS),
-    geodesic: (a, b) => resample(smooth(resample(shortest(a, b), 61), 18), POINTS),
+    geodesic: (a, b) => resample(smooth(resample(shortest(a, b), 61), 7), POINTS),
   };
 
   // ---- principal components of the test images' codes

@@ -19,6 +19,7 @@ from support.demo import draw_demo_set
 from support.ends import random_pairs
 from support.figures import cross_entropy
 from support.files import is_stale, take_note
+from support.geodesic import KEPT
 
 RUN = ("train", "--data", "emnist", "--batch-size", "32")
 
@@ -475,7 +476,7 @@ def test_geodesic_keeps_its_index(trained, loaded, tmp_path, run):
     stderr, frames, codes = morph("a.npz")
     assert "building the index" in stderr
     with np.load(folder / "index.npz") as file:
-        assert len(file["codes"]) == 47 * 30  # of the validation images too
+        assert len(file["codes"]) == KEPT * 47 * 30  # of the validation images too
     linear = linear_path(codes[:, 0], codes[:, -1], 10)
     assert np.abs(codes - linear).max() > 0.1 * np.abs(linear).max()
     model = autoencoder.load_autoencoder(folder / "model.keras")

@@ -7,7 +7,7 @@ from sklearn.datasets import make_moons
 
 from support import geodesic as geodesic_module
 from support.console import InputError
-from support.geodesic import build_index, geodesic, load_index
+from support.geodesic import build_index, geodesic, load_index, open_index
 
 
 def ring(count=2000, size=32, noise=0.02, seed=0):
@@ -90,7 +90,14 @@ def test_repeats_itself_and_rows_do_not_depend_on_each_other(ring_index):
 def test_nodes_are_means_of_neighbours():
     codes = ring(noise=0.2)
     off = [np.linalg.norm(some[:, 2:], axis=1).mean() for some in (build_index(codes).codes, codes)]
-    assert off[0] < 0.5 * off[1]
+    assert off[0] < 0.6 * off[1]
+
+
+def test_odd_codes_are_left_out():
+    odd = 3 * on_ring(np.arange(6))
+    nodes = build_index(np.concatenate([ring(), odd])).codes
+    assert len(nodes) == round(geodesic_module.KEPT * 2006)
+    assert np.linalg.norm(nodes, axis=1).max() < 1.1
 
 
 def test_a_path_makes_no_quick_turns():
@@ -98,7 +105,7 @@ def test_a_path_makes_no_quick_turns():
     path, _ = geodesic(index, on_ring([0.0, 1.0, 2.0]), on_ring([2.0, 3.0, 4.0]), 40)
     hops = np.diff(path, axis=1)
     hops /= np.linalg.norm(hops, axis=2, keepdims=True)
-    assert ((hops[:, 1:] * hops[:, :-1]).sum(axis=2) > 0.9).all()
+    assert ((hops[:, 1:] * hops[:, :-1]).sum(axis=2) > 0.8).all()
 
 
 def test_frames_are_not_chosen_in_the_middle_of_long_hops():
@@ -109,11 +116,12 @@ def test_frames_are_not_chosen_in_the_middle_of_long_hops():
     assert nearest(path[0, 1:-1], index.codes).mean() < 0.1
 
 
-def test_the_same_code_at_both_ends(ring_index):
-    here = on_ring([0.3])
-    path, unjoined = geodesic(ring_index, here, here, 5)
-    assert np.isfinite(path).all() and not unjoined.any()
-    np.testing.assert_allclose(path, np.broadcast_to(here[:, None], path.shape), atol=0.2)
+def test_near_ends_are_joined_without_a_detour(ring_index):
+    here = 1.2 * on_ring([0.3, 0.3])  # away from all nodes
+    there = on_ring([0.3, 0.31]) * 1.2
+    path, unjoined = geodesic(ring_index, here, there, 5)
+    assert not unjoined.any()
+    np.testing.assert_allclose(path, np.linspace(here, there, 5, axis=1), atol=2e-3)
 
 
 def test_components_are_bridged_where_they_are_nearest_and_reported():
@@ -131,7 +139,7 @@ def test_components_are_bridged_where_they_are_nearest_and_reported():
 
 def test_many_components_are_joined_to_those_beside_them():
     rng = np.random.default_rng(0)
-    codes = np.concatenate([rng.normal([x, 0, 0, 0], 0.1, (20, 4)) for x in range(0, 120, 3)])
+    codes = np.concatenate([rng.normal([x, 0, 0, 0], 0.1, (50, 4)) for x in range(0, 120, 3)])
     index = build_index(codes)
     assert len(np.unique(index.component)) == 40
     assert connected_components(index.graph)[0] == 1
@@ -182,11 +190,23 @@ def test_an_index_of_another_model_or_a_broken_one_is_refused(ring_index, tmp_pa
         load_index(tmp_path / "none.npz", {})
 
 
+def test_an_index_with_other_settings_is_rebuilt(tmp_path, monkeypatch, capsys):
+    def build():
+        return open_index(tmp_path / "index.npz", {"model": [1, 2]}, lambda: [ring()]).codes
+
+    before = build()
+    np.testing.assert_array_equal(build(), before)
+    assert capsys.readouterr().err.count("building the index") == 1
+    monkeypatch.setattr(geodesic_module, "AVERAGED", 2)
+    assert np.abs(build() - before).max() > 0
+    assert "rebuilding it" in capsys.readouterr().err
+
+
 def test_many_codes_are_sampled_and_the_sample_repeats(monkeypatch):
     monkeypatch.setattr(geodesic_module, "MAX_CODES", 500)
     codes = ring(3000)
     index = build_index(codes)
-    assert len(index.codes) == 500
+    assert len(index.codes) == geodesic_module.KEPT * 500
     np.testing.assert_array_equal(index.codes, build_index(codes).codes)
 
 

@@ -9,8 +9,9 @@ from conftest import check_quiet, open_page, resize
 
 import autoencoder
 from autoencoder import cli, load_autoencoder
-from support import explorer, geodesic
+from support import explorer
 from support.console import InputError, import_keras
+from support.geodesic import POWER, build_index
 
 INKS = """
     return arguments[0].map(id => [...document.querySelectorAll(id)].map(canvas => {
@@ -86,7 +87,7 @@ def page(browser, made):
 
 
 def test_the_page_measures_a_path_as_the_geodesic_does():
-    assert explorer.POWER == geodesic.POWER
+    assert explorer.POWER == POWER
 
 
 def test_the_command_writes_the_page(made):
@@ -303,7 +304,8 @@ def test_other_networks(browser, tmp_path):
     codes = encoder.predict(x, verbose=0)
     tests = x, y, codes, rng.normal(size=(40, 2))
     names = {0: "<", 1: "&"}
-    explorer.write_page(tmp_path / "other.html", "other", network, block, names, tests, codes)
+    index = build_index(codes)
+    explorer.write_page(tmp_path / "other.html", "other", network, block, names, tests, index)
     page = Page(browser, tmp_path / "other.html")
     run = "return arguments[1].map(x => Array.from(explorer[arguments[0]](Float32Array.from(x))))"
     found = np.array(page(run, "encode", x[:5].reshape(5, -1).tolist()))

@@ -91,7 +91,7 @@ def load_index(path, now):
     """
     arrays, note = read_npz(path)
     if is_stale(note, now):
-        raise InputError(f"{path}: built from another model or other data, or with other settings")
+        raise InputError(f"{path}: built from another model, other data or by another version")
     try:
         codes, component = arrays["codes"], arrays["component"]
         edges = arrays["data"], arrays["indices"], arrays["indptr"]

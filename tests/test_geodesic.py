@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial.distance import cdist
 from sklearn.datasets import make_moons
 
 from support import geodesic as geodesic_module
@@ -87,10 +88,14 @@ def test_repeats_itself_and_rows_do_not_depend_on_each_other(ring_index):
     np.testing.assert_allclose(path[1:2], alone, atol=1e-5)
 
 
-def test_nodes_are_means_of_neighbours():
-    codes = ring(noise=0.2)
-    off = [np.linalg.norm(some[:, 2:], axis=1).mean() for some in (build_index(codes).codes, codes)]
-    assert off[0] < 0.6 * off[1]
+def test_nodes_are_means_of_neighbours(monkeypatch):
+    monkeypatch.setattr(geodesic_module, "KEPT", 1)
+    codes = ring(300, noise=0.2)
+    near = cdist(codes, codes).argsort(axis=1)[:, : geodesic_module.AVERAGED]
+    nodes = build_index(codes).codes
+    np.testing.assert_allclose(nodes, codes[near].mean(axis=1), atol=1e-6)
+    off = [np.linalg.norm(some[:, 2:], axis=1).mean() for some in (nodes, codes)]
+    assert off[0] < 0.5 * off[1]
 
 
 def test_odd_codes_are_left_out():
@@ -105,7 +110,7 @@ def test_a_path_makes_no_quick_turns():
     path, _ = geodesic(index, on_ring([0.0, 1.0, 2.0]), on_ring([2.0, 3.0, 4.0]), 40)
     hops = np.diff(path, axis=1)
     hops /= np.linalg.norm(hops, axis=2, keepdims=True)
-    assert ((hops[:, 1:] * hops[:, :-1]).sum(axis=2) > 0.8).all()
+    assert ((hops[:, 1:] * hops[:, :-1]).sum(axis=2) > 0.9).all()
 
 
 def test_frames_are_not_chosen_in_the_middle_of_long_hops():
@@ -116,9 +121,24 @@ def test_frames_are_not_chosen_in_the_middle_of_long_hops():
     assert nearest(path[0, 1:-1], index.codes).mean() < 0.1
 
 
+def test_the_same_code_at_both_ends(ring_index):
+    here = on_ring([0.3])
+    path, unjoined = geodesic(ring_index, here, here, 5)
+    assert np.isfinite(path).all() and not unjoined.any()
+    np.testing.assert_allclose(path, np.broadcast_to(here[:, None], path.shape), atol=1e-6)
+
+
+def test_far_ends_are_not_joined_by_a_leap():
+    rng = np.random.default_rng(0)
+    middles = np.array([[0, 0], [0.5, 0.75], [1, 0]])  # the straight line costs 1, the detour 1.6
+    codes = np.concatenate([rng.normal(middle, 0.02, (50, 2)) for middle in middles])
+    path, _ = geodesic(build_index(codes), middles[:1], middles[2:], 10)
+    assert nearest(path[0], middles[1:2]).min() < 0.2
+
+
 def test_near_ends_are_joined_without_a_detour(ring_index):
     here = 1.2 * on_ring([0.3, 0.3])  # away from all nodes
-    there = on_ring([0.3, 0.31]) * 1.2
+    there = 1.2 * on_ring([0.3, 0.31])
     path, unjoined = geodesic(ring_index, here, there, 5)
     assert not unjoined.any()
     np.testing.assert_allclose(path, np.linspace(here, there, 5, axis=1), atol=2e-3)

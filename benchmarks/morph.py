@@ -1,17 +1,22 @@
 """How much of a morph is handwriting: cross-fade, linear, slerp and geodesic, judged alike.
 
-    python benchmarks/morph.py                       # the run in runs/default, 300 random pairs
-    python benchmarks/morph.py --judge judge.keras   # keeps the judge, so that it is trained once
+    python benchmarks/morph.py           # the run in runs/default, 300 random pairs
+    python benchmarks/morph.py --seed 1  # other pairs, the judges that the first command trained
 
-The judge is a small network that knows the characters and one more class, "no character": averages,
-unions and splices of two real characters. Real and false images are blurred alike, so that it does
-not go by sharpness, and blurred decoder output is nothing new to it. Its threshold lets 95% of the
-blurred test images pass. It sees no morph before it judges one.
+A judge is a small network that knows the characters and one more class, of false images:
+
+- character: averages, unions and splices of two real images. Real and false images are blurred
+  alike, so that it does not go by sharpness, and blurred decoder output is nothing new to it.
+- ghost: decodes of points between two codes of different classes. Here the real images are
+  reconstructions; both are by another autoencoder, never the one under test.
+
+A judge passes 95% of the reconstructions of test images. It sees no morph before it judges one.
 """
 
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import click
 import numpy as np
@@ -20,23 +25,20 @@ from scipy.special import logsumexp
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from autoencoder import decode, encode, geodesic_path, linear_path, load_autoencoder
+from autoencoder import decode, encode, geodesic_path, linear_path, load_autoencoder, new_model
+from benchmarks.training import CONFIG, in_keras
 from dataset import load_emnist
+from support import geodesic
 from support.console import CONTEXT_SETTINGS, import_keras
 from support.ends import random_pairs
-from support.geodesic import build_index
 
-REAL_PASS = 0.95  # the share of blurred test images that pass
-BLURS = (0.0, 0.35, 0.5, 0.65, 0.8, 1.0)  # widths of the blur, in pixels
+EARLIER = {"KEPT": 1, "AVERAGED": 17, "POWER": 2.5, "SMOOTHING": 0.05}  # of the geodesic
 
 
 def blur(x, rng):
-    """(N, 28, 28) -> (N, 28, 28), each image blurred by one of BLURS, drawn at random."""
-    width = rng.choice(BLURS, len(x))
-    blurred = x.copy()
-    for sigma in BLURS:
-        blurred[width == sigma] = gaussian_filter(x[width == sigma], (0, sigma, sigma))
-    return blurred
+    """(N, 28, 28) -> (N, 28, 28), each image blurred by up to a pixel, at random."""
+    widths = rng.choice((0.0, 0.35, 0.5, 0.65, 0.8, 1.0), len(x))
+    return np.stack([gaussian_filter(*some) for some in zip(x, widths, strict=True)])
 
 
 def draw_fakes(x, y, count, rng):
@@ -51,77 +53,114 @@ def draw_fakes(x, y, count, rng):
     return np.choose(rng.integers(3, size=(count, 1, 1)), kinds)
 
 
-def train_judge(x, y, held_out, epochs, seed):
-    """A model (N, 28, 28, 1) -> (N, classes + 1), logits; the last is "no character"."""
-    keras = import_keras()
-    layers = keras.layers
-    keras.utils.set_random_seed(seed)
+def character_images(x, y, seed):
+    """Endless pairs of real and false images for the character judge, (N, 28, 28) each."""
     rng = np.random.default_rng(seed)
-    no_character = int(y.max()) + 1
+    while True:
+        yield blur(x, rng), blur(draw_fakes(x, y, len(x), rng), rng)
+
+
+def ghost_images(x, y, seed):
+    """The same for the ghost judge, by another autoencoder, trained here as `train` does."""
+    rng = np.random.default_rng(seed)
+    config = CONFIG | {"seed": 1000 + seed, "epochs": 3}
+    other = new_model(config, len(x) // config["batch_size"])
+    fit, _ = in_keras(other, x, config)
+    fit()
+    codes = encode(other, x)
+    real = decode(other, codes)
+    while True:
+        a, b = codes[random_pairs(y, len(x), rng).T]
+        t = rng.uniform(0.3, 0.7, (len(x), 1)).astype("float32")
+        yield real, decode(other, (1 - t) * a + t * b)
+
+
+JUDGES = {"character": (character_images, 4), "ghost": (ghost_images, 2)}  # and epochs
+
+
+def open_judge(name, folder, x, y, seed):
+    """The judge kept in the folder, or else a new one, which is then kept.
+
+    A model (N, 28, 28, 1) -> (N, classes + 1), logits; the last class is of false images.
+    """
+    keras, path = import_keras(), Path(folder) / f"{name}.keras"
+    if path.exists():
+        return keras.saving.load_model(path)
+    layers, (images, epochs) = keras.layers, JUDGES[name]
+    keras.utils.set_random_seed(seed)
+    false = int(y.max()) + 1
     inputs = h = keras.Input((28, 28, 1))
     for filters, strides in ((32, 1), (48, 2), (48, 1), (96, 2)):
         h = layers.Conv2D(filters, 3, strides, padding="same", use_bias=False)(h)
         h = layers.ReLU()(layers.BatchNormalization()(h))
     h = layers.Dense(256, use_bias=False)(layers.Dropout(0.3)(layers.Flatten()(h)))
-    h = layers.ReLU()(layers.BatchNormalization()(h))
-    judge = keras.Model(inputs, layers.Dense(no_character + 1)(layers.Dropout(0.3)(h)))
+    h = layers.ReLU(name="features")(layers.BatchNormalization()(h))
+    judge = keras.Model(inputs, layers.Dense(false + 1)(layers.Dropout(0.3)(h)))
     steps = epochs * -(-2 * len(x) // 128)
     judge.compile(
         keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(3e-3, steps)),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    for epoch in range(epochs):  # new false images in each
-        images = blur(np.concatenate([x, draw_fakes(x, y, len(x), rng)]), rng)
-        labels = np.concatenate([y, np.full(len(x), no_character)])
-        history = judge.fit(images[..., None], labels, batch_size=128, verbose=0).history
-        click.echo(f"judge, epoch {epoch + 1}/{epochs}: loss {history['loss'][-1]:.4f}", err=True)
-
-    # The threshold goes into the last bias, so that whatever scores above 0 is a character.
-    kernel, bias = judge.layers[-1].get_weights()
-    bias[-1] += np.quantile(score(judge, blur(held_out, rng)), 1 - REAL_PASS)
-    judge.layers[-1].set_weights([kernel, bias])
+    labels = np.concatenate([y, np.full(len(x), false)])
+    for epoch, pair in zip(range(1, epochs + 1), images(x, y, seed), strict=False):
+        x_both = np.concatenate(pair)[..., None]  # new false images in each epoch
+        loss = judge.fit(x_both, labels, batch_size=128, verbose=0).history["loss"][-1]
+        click.echo(f"{name} judge, epoch {epoch}/{epochs}: loss {loss:.4f}", err=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    judge.save(path)
     return judge
 
 
 def score(judge, images):
-    """(..., 28, 28) -> (...): the log odds of a character; above 0 passes as one."""
-    flat = images.reshape(-1, 28, 28, 1)
-    logits = judge.predict(flat, batch_size=512, verbose=0).astype("float64")
+    """(..., 28, 28) -> (...): the log odds of a real image."""
+    logits = judge.predict(images.reshape(-1, 28, 28, 1), 512, verbose=0).astype("float64")
     return (logsumexp(logits[:, :-1], axis=1) - logits[:, -1]).reshape(images.shape[:-2])
+
+
+def frechet_distance(judge, images, others):
+    """Between the judge's features of two sets of images, as normal distributions (FID)."""
+    features = import_keras().Model(judge.inputs, judge.get_layer("features").output)
+    both = [features.predict(x.reshape(-1, 28, 28, 1), 512, verbose=0) for x in (images, others)]
+    (m, n), (s, t) = [f.mean(0) for f in both], [np.cov(f.T) for f in both]
+    root = np.sqrt(np.linalg.eigvals(s @ t).real.clip(0)).sum()
+    return ((m - n) ** 2).sum() + np.trace(s) + np.trace(t) - 2 * root
 
 
 def slerp(a, b, t):
     """On the arc from a to b about the origin, at an even angle; a, b: (N, 1, D), t: (T, 1)."""
-    dot = (a * b).sum(-1, keepdims=True) / np.linalg.norm(a, axis=-1, keepdims=True)
-    angle = np.arccos(np.clip(dot / np.linalg.norm(b, axis=-1, keepdims=True), -1, 1))
+    lengths = np.linalg.norm([a, b], axis=-1, keepdims=True)
+    angle = np.arccos((a * b).sum(-1, keepdims=True) / lengths.prod(0))
     return (np.sin((1 - t) * angle) * a + np.sin(t * angle) * b) / np.sin(angle)
 
 
-def geodesic_paths(model, x_train, a, b, steps):
-    """The codes (rows, steps, 32) of the geodesics; prints how long it took to find them."""
-    started = time.perf_counter()
-    codes = encode(model, x_train)
-    encoded = time.perf_counter()
-    index = build_index(codes)
-    built = time.perf_counter()
-    paths = geodesic_path(index, a, b, steps, model)
-    row = (time.perf_counter() - built) / len(a)
-    click.echo(f"{len(codes):,} codes: encoded in {encoded - started:.1f} s, ", nl=False)
-    click.echo(f"indexed in {built - encoded:.1f} s; a geodesic in {row:.3f} s\n")
-    return paths
+def geodesics(model, codes, a, b, steps, settings):
+    """(rows, steps, 28, 28), with other settings of the geodesic; prints how long it took."""
+    with mock.patch.dict(vars(geodesic), settings):
+        started = time.perf_counter()
+        index = geodesic.build_index(codes)
+        built = time.perf_counter()
+        paths = geodesic_path(index, a, b, steps, model)
+        row = (time.perf_counter() - built) / len(a)
+    click.echo(f"{len(codes):,} codes: index in {built - started:.1f} s, a row in {row:.3f} s")
+    return decode(model, paths)
 
 
-def print_table(morphs, judge):
-    """A row for each of {name: frames (N, T, 28, 28)}."""
-    click.echo("| path | frames | rows | length | smoothness |\n|---|---|---|---|---|")
+def print_table(morphs, judges, real):
+    """A row for each of {name: frames (N, T, 28, 28)}; real: reconstructions of test images."""
+    heads = " | ".join(f"{name}: frames | rows" for name in judges)
+    click.echo(f"\n| | {heads} | bias | length | smoothness |\n|{'---|' * (2 * len(judges) + 4)}")
+    thresholds = {name: np.quantile(score(judge, real), 0.05) for name, judge in judges.items()}
     for name, frames in morphs.items():
-        passed = score(judge, frames[:, 1:-1]) > 0
+        inner, cells = frames[:, 1:-1], [name]
+        for kind, judge in judges.items():
+            passed = score(judge, inner) >= thresholds[kind]
+            cells += [f"{passed.mean():.1%}", f"{passed.all(axis=1).mean():.1%}"]
         hops = np.linalg.norm(np.diff(frames, axis=1), axis=(2, 3))
         length = hops.sum(1) / np.linalg.norm(frames[:, -1] - frames[:, 0], axis=(1, 2))
         smoothness = hops.max(1) / hops.sum(1) - 1 / hops.shape[1]
-        shares = f"{passed.mean():.1%} | {passed.all(axis=1).mean():.1%}"
-        click.echo(f"| {name} | {shares} | {np.median(length):.2f} | {smoothness.mean():.3f} |")
-    click.echo()
+        bias = frechet_distance(judges["character"], inner, real)
+        cells += [f"{bias:.1f}", f"{np.median(length):.2f}", f"{smoothness.mean():.3f}"]
+        click.echo(f"| {' | '.join(cells)} |")
 
 
 @click.command(context_settings=CONTEXT_SETTINGS)
@@ -129,42 +168,32 @@ def print_table(morphs, judge):
 @click.option("--data-root", envvar="DATA_ROOT", default="data", help="The folder of the data.")
 @click.option("--pairs", type=click.IntRange(1), default=300, help="Random pairs of test images.")
 @click.option("--steps", type=click.IntRange(3), default=10, help="Frames in a row, both ends too.")
-@click.option("--seed", default=0, help="Seed of the pairs and of the judge.")
-@click.option("--judge", "judge_path", type=click.Path(dir_okay=False), help="Keep the judge here.")
-@click.option("--judge-epochs", type=click.IntRange(1), default=4, help="Epochs of its training.")
-def main(run_dir, data_root, pairs, steps, seed, judge_path, judge_epochs):
-    """Print how many frames of each path pass as characters, how long it is, and how smooth.
+@click.option("--seed", default=0, help="Seed of the pairs, and of new judges.")
+@click.option("--judges", "folder", default="runs/judges", help="The judges are kept here.")
+def main(run_dir, data_root, pairs, steps, seed, folder):
+    """Print how many frames of each path pass as real, their bias, length and smoothness.
 
-    frames, rows: the share of inner frames that pass, and of rows in which all do; length: the
-    path's length in pixel space / the distance between its ends (median); smoothness: the largest
-    step's share of the path, minus an even step's share (mean).
+    frames, rows: the share of inner frames that pass, and of rows in which all do; bias: their
+    Frechet distance from reconstructions; length: in pixel space / the distance between the ends
+    (median); smoothness: the largest step's share of the path, minus an even step's (mean).
     """
     (x_train, y_train), (x_test, y_test) = load_emnist("balanced", data_root)
     model = load_autoencoder(Path(run_dir) / "model.keras")
-    if judge_path and Path(judge_path).exists():
-        judge = import_keras().saving.load_model(judge_path)
-    else:
-        judge = train_judge(x_train, y_train, x_test, judge_epochs, seed)
-        if judge_path:
-            judge.save(judge_path)
     rng = np.random.default_rng(seed)
-    codes = encode(model, x_test)
-    a, b = codes[random_pairs(y_test, pairs, rng).T]
+    codes, known = encode(model, x_test), encode(model, x_train)
+    real = decode(model, codes)
+    pair = random_pairs(y_test, pairs, rng).T
+    a, b = codes[pair]
     t = np.linspace(0, 1, steps, dtype="float32")[:, None]
-    ends = decode(model, np.stack([a, b], axis=1))[..., None, :, :]
     morphs = {
-        "cross-fade": (1 - t[..., None]) * ends[:, 0] + t[..., None] * ends[:, 1],
+        "reconstructions, at random": real[rng.integers(len(real), size=(pairs, steps))],
+        "cross-fade": np.linspace(*real[pair], steps, axis=1),
         "linear": decode(model, linear_path(a, b, steps)),
         "slerp": decode(model, slerp(a[:, None], b[:, None], t)),
-        "geodesic": decode(model, geodesic_paths(model, x_train, a, b, steps)),
+        "geodesic, earlier settings": geodesics(model, known, a, b, steps, EARLIER),
+        "geodesic": geodesics(model, known, a, b, steps, {}),
     }
-    print_table(morphs, judge)
-    for name, images in (
-        ("test images, blurred", blur(x_test, rng)),
-        ("test images, reconstructed", decode(model, codes)),
-        ("false images, blurred", blur(draw_fakes(x_test, y_test, len(x_test), rng), rng)),
-    ):
-        click.echo(f"the judge passes {(score(judge, images) > 0).mean():.1%} of {name}")
+    print_table(morphs, {n: open_judge(n, folder, x_train, y_train, seed) for n in JUDGES}, real)
 
 
 if __name__ == "__main__":

@@ -42,12 +42,15 @@ def figures(row):
 
 def test_morph(trained, few, tmp_path):
     words = ["--run-dir", trained[0], "--data-root", few, "--pairs", 4, "--steps", 4]
-    words += ["--judge", tmp_path / "judge.keras", "--judge-epochs", 1]
-    rows, lines = benchmark(morph.main, *words)
-    assert [row[0] for row in rows] == ["path", "---", "cross-fade", "linear", "slerp", "geodesic"]
-    assert rows[2][3:] == ["1.00", "0.000"]  # a cross-fade is straight and even
-    assert sum(line.startswith("the judge passes") for line in lines) == 3
-    assert (tmp_path / "judge.keras").exists()
+    words += ["--judges", tmp_path / "judges"]
+    rows, _ = benchmark(morph.main, *words)
+    names = ["reconstructions, at random", "cross-fade", "linear", "slerp"]
+    assert [row[0] for row in rows[2:]] == [*names, "geodesic, earlier settings", "geodesic"]
+    assert rows[3][6:] == ["1.00", "0.000"]  # a cross-fade is straight and even
+    assert all(0 <= float(cell[:-1]) <= 100 for row in rows[2:] for cell in row[1:5])
+    kept = sorted(path.name for path in (tmp_path / "judges").iterdir())
+    assert kept == ["character.keras", "ghost.keras"]
+    assert benchmark(morph.main, *words)[0] == rows  # by the judges that were kept
 
 
 def test_data(few):

@@ -20,7 +20,7 @@ LAYERS = (*KERNELS, "BatchNormalization", "UpSampling2D", "Add", "Activation", "
 PLAIN = {"axis": -1, "groups": 1, "dilation_rate": (1, 1), "interpolation": "nearest"}
 SETTINGS = ("kernel_size", "strides", "padding", "size")  # that the page needs
 TRAINING_CODES = 10_000  # from which the graph is made
-POWER = 2  # an edge costs its length to this power, here and in the page as in geodesic.py
+POWER = 1.5  # an edge costs its length to this power, here and in the page as in geodesic.py
 COMPONENTS = 6  # principal components that have a slider
 
 

@@ -10,7 +10,7 @@ ghosts. The geodesic goes from character to character:
    theirs (Breunig et al. 2000, "LOF: identifying density-based local outliers", simplified).
 2. Each other code is replaced by the mean of itself and its nearest neighbours. The details of one
    person's hand cancel, and the decoder draws clearer handwriting.
-3. These nodes are joined to their neighbours. An edge costs the square of its length: many short
+3. These nodes are joined to their neighbours. An edge costs its length to the power 1.5: many short
    hops are cheaper than one long hop through an empty region. The cheapest path's cost is the
    sample Fermat distance (Groisman, Jonckheere, Sapienza 2022, arXiv:1810.09398).
 4. The path zigzags from node to node. Its quick turns are damped, which makes it shorter.
@@ -29,8 +29,8 @@ from support.files import READ_ONLY, is_stale, read_npz, save_npz
 
 NEIGHBOURS = 16  # to which a node is joined
 AVERAGED = 5  # codes in the mean of a node
-KEPT = 0.5  # the share of the codes that are not odd
-POWER = 2  # the cost of an edge is its length to this power
+KEPT = 1 / 3  # the share of the codes that are not odd
+POWER = 1.5  # the cost of an edge is its length to this power
 SMOOTHING = 0.03  # width of the Gaussian that damps turns, as a share of the path
 MAX_CODES = 120_000  # in the index; if there are more, a random sample
 STEP_TOLERANCE = 0.14  # how much longer than the mean a step between frames may be

@@ -25,8 +25,8 @@ from scipy.special import logsumexp
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from autoencoder import decode, encode, geodesic_path, linear_path, load_autoencoder, new_model
-from benchmarks.training import CONFIG, in_keras
+import autoencoder
+from autoencoder import BATCH_SIZE, batches, decode, encode, geodesic_path, linear_path
 from dataset import load_emnist
 from support import geodesic
 from support.console import CONTEXT_SETTINGS, import_keras
@@ -63,10 +63,10 @@ def character_images(x, y, seed):
 def ghost_images(x, y, seed):
     """The same for the ghost judge, by another autoencoder, trained here as `train` does."""
     rng = np.random.default_rng(seed)
-    config = CONFIG | {"seed": 1000 + seed, "epochs": 3}
-    other = new_model(config, len(x) // config["batch_size"])
-    fit, _ = in_keras(other, x, config)
-    fit()
+    config = {"seed": 1000 + seed, "epochs": 3, "learning_rate": autoencoder.LEARNING_RATE}
+    other = autoencoder.new_model(config, steps := len(x) // BATCH_SIZE)
+    feed = batches(x, BATCH_SIZE, config["seed"], 0)
+    other.fit(feed, steps_per_epoch=steps, epochs=3, shuffle=False, verbose=0)
     codes = encode(other, x)
     real = decode(other, codes)
     while True:
@@ -178,7 +178,7 @@ def main(run_dir, data_root, pairs, steps, seed, folder):
     (median); smoothness: the largest step's share of the path, minus an even step's (mean).
     """
     (x_train, y_train), (x_test, y_test) = load_emnist("balanced", data_root)
-    model = load_autoencoder(Path(run_dir) / "model.keras")
+    model = autoencoder.load_autoencoder(Path(run_dir) / "model.keras")
     rng = np.random.default_rng(seed)
     codes, known = encode(model, x_test), encode(model, x_train)
     real = decode(model, codes)

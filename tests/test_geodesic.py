@@ -115,7 +115,7 @@ def test_a_path_makes_no_quick_turns():
 
 def test_frames_are_not_chosen_in_the_middle_of_long_hops():
     rng = np.random.default_rng(0)
-    codes = np.concatenate([rng.normal([x, 0, 0, 0], 0.1, (100, 4)) for x in range(10)])
+    codes = np.concatenate([rng.normal([x, 0, 0, 0], 0.1, (50, 4)) for x in range(10)])
     index = build_index(codes)
     path, _ = geodesic(index, np.zeros((1, 4)), 9 * np.eye(1, 4), 10)
     assert nearest(path[0, 1:-1], index.codes).mean() < 0.1

@@ -31,6 +31,7 @@ from dataset import load_emnist
 from support import geodesic
 from support.console import CONTEXT_SETTINGS, import_keras
 from support.ends import random_pairs
+from support.files import replacing
 
 EARLIER = {"KEPT": 1, "AVERAGED": 17, "POWER": 2.5, "SMOOTHING": 0.05}  # of the geodesic
 
@@ -79,10 +80,7 @@ JUDGES = {"character": (character_images, 4), "ghost": (ghost_images, 2)}  # and
 
 
 def open_judge(name, folder, x, y, seed):
-    """The judge kept in the folder, or else a new one, which is then kept.
-
-    A model (N, 28, 28, 1) -> (N, classes + 1), logits; the last class is of false images.
-    """
+    """The kept or a new judge: (N, 28, 28, 1) -> (N, classes + 1), logits, the last of false."""
     keras, path = import_keras(), Path(folder) / f"{name}.keras"
     if path.exists():
         return keras.saving.load_model(path)
@@ -107,7 +105,8 @@ def open_judge(name, folder, x, y, seed):
         loss = judge.fit(x_both, labels, batch_size=128, verbose=0).history["loss"][-1]
         click.echo(f"{name} judge, epoch {epoch}/{epochs}: loss {loss:.4f}", err=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    judge.save(path)
+    with replacing(path) as unfinished:
+        judge.save(unfinished)
     return judge
 
 
@@ -129,7 +128,7 @@ def frechet_distance(judge, images, others):
 def slerp(a, b, t):
     """On the arc from a to b about the origin, at an even angle; a, b: (N, 1, D), t: (T, 1)."""
     lengths = np.linalg.norm([a, b], axis=-1, keepdims=True)
-    angle = np.arccos((a * b).sum(-1, keepdims=True) / lengths.prod(0))
+    angle = np.arccos(np.clip((a * b).sum(-1, keepdims=True) / lengths.prod(0), -1, 1))
     return (np.sin((1 - t) * angle) * a + np.sin(t * angle) * b) / np.sin(angle)
 
 

@@ -3,11 +3,13 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import PROJECT, write_files
 
 from benchmarks import data, morph, training
+from support.console import import_keras
 from support.demo import draw_demo_set
 
 
@@ -48,9 +50,16 @@ def test_morph(trained, few, tmp_path):
     assert [row[0] for row in rows[2:]] == [*names, "geodesic, earlier settings", "geodesic"]
     assert rows[3][6:] == ["1.00", "0.000"]  # a cross-fade is straight and even
     assert all(0 <= float(cell[:-1]) <= 100 for row in rows[2:] for cell in row[1:5])
-    kept = sorted(path.name for path in (tmp_path / "judges").iterdir())
-    assert kept == ["character.keras", "ghost.keras"]
-    assert benchmark(morph.main, *words)[0] == rows  # by the judges that were kept
+    assert all(float(rows[2][column][:-1]) >= 75 for column in (1, 3))  # of all images, 95%
+    assert rows[-1][6:] != rows[-2][6:]  # other settings, another path
+    kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "judges").iterdir()}
+    assert sorted(kept) == ["character.keras", "ghost.keras"]
+    assert benchmark(morph.main, *words)[0] == rows
+    assert kept == {path.name: path.stat().st_mtime_ns for path in (tmp_path / "judges").iterdir()}
+    judge = import_keras().saving.load_model(tmp_path / "judges" / "character.keras")
+    images = np.random.default_rng(0).random((300, 28, 28), "float32")
+    same, other = (morph.frechet_distance(judge, images, some) for some in (images, images / 2))
+    assert same == pytest.approx(0, abs=0.01 * other)
 
 
 def test_data(few):

@@ -1,7 +1,6 @@
 """How much of a morph is handwriting: cross-fade, linear, slerp and geodesic, judged alike.
 
-    python benchmarks/morph.py           # the run in runs/default, 300 random pairs
-    python benchmarks/morph.py --seed 1  # other pairs, the judges that the first command trained
+    python benchmarks/morph.py  # the run in runs/default, 300 random pairs
 
 A judge is a small network that knows the characters and one more class, of false images:
 
@@ -33,7 +32,8 @@ from support.console import CONTEXT_SETTINGS, import_keras
 from support.ends import random_pairs
 from support.files import replacing
 
-EARLIER = {"KEPT": 1, "AVERAGED": 17, "POWER": 2.5, "SMOOTHING": 0.05}  # of the geodesic
+EARLIER = {"KEPT": 1, "AVERAGED": 17, "NEIGHBOURS": 16, "END_NEIGHBOURS": 16, "SMOOTHING": 0.05}
+EARLIER |= {"_pictures": lambda codes, decode: codes}  # lengths of hops between codes
 
 
 def blur(x, rng):
@@ -132,11 +132,11 @@ def slerp(a, b, t):
     return (np.sin((1 - t) * angle) * a + np.sin(t * angle) * b) / np.sin(angle)
 
 
-def geodesics(model, codes, a, b, steps, settings):
+def geodesics(model, codes, a, b, steps, settings, cost=geodesic.Index.cost):
     """(rows, steps, 28, 28), with other settings of the geodesic; prints how long it took."""
-    with mock.patch.dict(vars(geodesic), settings):
+    with mock.patch.dict(vars(geodesic), settings), mock.patch.object(geodesic.Index, "cost", cost):
         started = time.perf_counter()
-        index = geodesic.build_index(codes)
+        index = geodesic.build_index(codes, lambda some: decode(model, some))
         built = time.perf_counter()
         paths = geodesic_path(index, a, b, steps, model)
         row = (time.perf_counter() - built) / len(a)
@@ -184,13 +184,14 @@ def main(run_dir, data_root, pairs, steps, seed, folder):
     pair = random_pairs(y_test, pairs, rng).T
     a, b = codes[pair]
     t = np.linspace(0, 1, steps, dtype="float32")[:, None]
+    given = model, known, a, b, steps
     morphs = {
         "reconstructions, at random": real[rng.integers(len(real), size=(pairs, steps))],
         "cross-fade": np.linspace(*real[pair], steps, axis=1),
         "linear": decode(model, linear_path(a, b, steps)),
         "slerp": decode(model, slerp(a[:, None], b[:, None], t)),
-        "geodesic, earlier settings": geodesics(model, known, a, b, steps, EARLIER),
-        "geodesic": geodesics(model, known, a, b, steps, {}),
+        "geodesic, earlier settings": geodesics(*given, EARLIER, lambda _, length: length**2.5),
+        "geodesic": geodesics(*given, {}),
     }
     print_table(morphs, {n: open_judge(n, folder, x_train, y_train, seed) for n in JUDGES}, real)
 

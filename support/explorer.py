@@ -20,7 +20,6 @@ LAYERS = (*KERNELS, "BatchNormalization", "UpSampling2D", "Add", "Activation", "
 PLAIN = {"axis": -1, "groups": 1, "dilation_rate": (1, 1), "interpolation": "nearest"}
 SETTINGS = ("kernel_size", "strides", "padding", "size")  # that the page needs
 TRAINING_CODES = 10_000  # from which the graph is made
-POWER = 1.5  # an edge costs its length to this power, here and in the page as in geodesic.py
 COMPONENTS = 6  # principal components that have a slider
 
 
@@ -95,8 +94,9 @@ def first_pair(codes, labels, index):
     typical = np.array([own[apart.argmin()] for own, apart in zip(members, off, strict=True)])
     ends = np.linalg.norm(index.codes[:, None] - codes[typical], axis=2).argmin(axis=0)
     straight = np.linalg.norm(codes[typical][:, None] - codes[typical], axis=2)
-    cost = dijkstra(index.graph.power(POWER), indices=ends)[:, ends]
-    cost /= np.maximum(straight, 1e-9) ** POWER
+    costs = index.graph.copy()
+    costs.data = index.cost(costs.data)
+    cost = dijkstra(costs, indices=ends)[:, ends] / np.maximum(straight, 1e-9)
     cost[straight < np.percentile(straight, 90)] = np.inf
     return typical[list(np.unravel_index(cost.argmin(), cost.shape))]
 
@@ -110,7 +110,7 @@ def write_page(path, title, network, block, names, tests, index):
     """
     images, labels, codes, points = tests
     axes = np.linalg.svd(codes - codes.mean(axis=0), full_matrices=False)[2][:COMPONENTS]
-    content = network | {"title": title, "names": list(names.values()), "power": POWER}
+    content = network | {"title": title, "names": list(names.values()), "price": index.price()}
     content |= {
         "labels": [list(names).index(label) for label in labels.tolist()],
         "images": block.add(np.uint8(np.round(255 * images)).reshape(-1, 1), [1 / 255]),

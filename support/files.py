@@ -97,6 +97,17 @@ def writable(folder, *files):
             raise InputError(str(error).replace(place, str(folder))) from error
 
 
+@contextlib.contextmanager
+def unless_read_only(folder, effect):
+    """For what can be left out: if the folder is read-only, a notice takes the error's place."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in READ_ONLY:
+            raise
+        notice(f"{folder} is read-only: {effect}")
+
+
 def _is_running(process):
     try:
         os.kill(process, 0)

@@ -1,8 +1,5 @@
 """Geodesic paths between codes that stay close to real handwriting.
 
-    index = open_index(path, note, make_codes)       # built once for a model
-    path, unjoined = geodesic(index, start, end, steps=10)
-
 The straight line between two codes crosses regions without any character, where the decoder paints
 ghosts. The geodesic goes from character to character:
 
@@ -10,9 +7,9 @@ ghosts. The geodesic goes from character to character:
    theirs (Breunig et al. 2000, "LOF: identifying density-based local outliers", simplified).
 2. Each other code is replaced by the mean of itself and its nearest neighbours. The details of one
    person's hand cancel, and the decoder draws clearer handwriting.
-3. These nodes are joined to their neighbours. An edge costs its length to the power 1.5: many short
-   hops are cheaper than one long hop through an empty region. The cheapest path's cost is the
-   sample Fermat distance (Groisman, Jonckheere, Sapienza 2022, arXiv:1810.09398).
+3. These nodes are joined to their neighbours. A hop is as long as its two pictures are apart (Chen
+   et al. 2019, arXiv:1812.08284). What a hop has beyond 1.5 times the median costs 30 times more:
+   the cheapest path is short, and makes a long hop through an empty region only where it must.
 4. The path zigzags from node to node. Its quick turns are damped, which makes it shorter.
 5. Frames are chosen from it at nearly even distances, but not in the middle of a long hop.
 """
@@ -20,18 +17,20 @@ ghosts. The geodesic goes from character to character:
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.fft import dst, idst
+from scipy.ndimage import gaussian_filter1d
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components, dijkstra
 
 from support.console import InputError, notice
-from support.files import READ_ONLY, is_stale, read_npz, save_npz
+from support.files import is_stale, read_npz, save_npz, unless_read_only
 
-NEIGHBOURS = 16  # to which a node is joined
+NEIGHBOURS = 32  # to which a node is joined
+END_NEIGHBOURS = 8  # to which an end of a path is joined
 AVERAGED = 5  # codes in the mean of a node
 KEPT = 1 / 3  # the share of the codes that are not odd
-POWER = 1.5  # the cost of an edge is its length to this power
-SMOOTHING = 0.03  # width of the Gaussian that damps turns, as a share of the path
+LONG_HOP = 1.5  # how long a hop may be, in medians of all hops
+EXTRA_COST = 30  # times the length beyond that
+SMOOTHING = 0.035  # width of the Gaussian that damps turns, as a share of the path
 MAX_CODES = 120_000  # in the index; if there are more, a random sample
 STEP_TOLERANCE = 0.14  # how much longer than the mean a step between frames may be
 POINTS_PER_STEP = 14  # of a smoothed path; frames are chosen from these points
@@ -52,17 +51,25 @@ class Index:
     graph: csr_matrix
     component: np.ndarray
 
+    def price(self):
+        """(long, extra): how long a hop may be, and the further price of what is beyond."""
+        return LONG_HOP * float(np.median(self.graph.data)), EXTRA_COST
+
+    def cost(self, length):
+        long, extra = self.price()
+        return length + extra * np.maximum(length - long, 0)
+
     def save(self, path, note):
         """Writes an .npz that load_index reads, with a note of the files it was made from."""
         edges = {name: getattr(self.graph, name) for name in ("data", "indices", "indptr")}
         save_npz(path, {"codes": self.codes, "component": self.component, **edges}, note)
 
 
-def open_index(path, now, make_codes):
+def open_index(path, now, make_codes, decode=None):
     """The Index at `path`, or a new one that is saved there.
 
-    now: a note of today's model and data files; an index made from others is rebuilt, and so is
-    one with other settings. make_codes: returns the codes to build it from, as parts (N, D).
+    now: a note of today's model and data files; an index made from others or with other settings is
+    rebuilt. make_codes: returns the codes for it, in parts (N, D). decode: as in geodesic.
     """
     now = now | {"settings": [NEIGHBOURS, AVERAGED, KEPT, MAX_CODES]}
     try:
@@ -72,13 +79,9 @@ def open_index(path, now, make_codes):
     except InputError as error:
         notice(f"{error}; rebuilding it")
     notice("building the index of the training images' codes, once for a model")
-    index = build_index(np.concatenate([*make_codes()]))
-    try:
+    index = build_index(np.concatenate([*make_codes()]), decode)
+    with unless_read_only(path.parent, "the index is not saved"):
         index.save(path, now)
-    except OSError as error:
-        if error.errno not in READ_ONLY:
-            raise
-        notice(f"{path.parent} is read-only: the index is not saved")
     return index
 
 
@@ -101,10 +104,10 @@ def load_index(path, now):
     return Index(codes, graph, component)
 
 
-def build_index(codes):
+def build_index(codes, decode=None):
     """Builds the Index in which geodesic searches, of codes (N, D).
 
-    If there are more than MAX_CODES, a random sample is taken, always the same one.
+    Of more than MAX_CODES a random sample is taken, always the same one. decode: as in geodesic.
 
     Raises:
         InputError: codes are not a finite (N, D) array with N at least 1.
@@ -112,9 +115,8 @@ def build_index(codes):
     codes = np.ascontiguousarray(codes, "float32")
     if codes.ndim != 2 or not codes.size or not np.isfinite(codes).all():
         raise InputError(f"codes must be a finite (N, D) array, not {codes.shape}")
-    if len(codes) > MAX_CODES:
-        chosen = np.random.default_rng(0).choice(len(codes), MAX_CODES, replace=False)
-        codes = codes[np.sort(chosen)]
+    sample = np.random.default_rng(0).permutation(len(codes))[:MAX_CODES]
+    codes = codes[np.sort(sample)]
     _, first = np.unique(codes, axis=0, return_index=True)
     codes = codes[np.sort(first)]  # equal ones once: they would be neighbours of each other alone
     near, apart = _nearest(codes, codes, NEIGHBOURS + 1)  # each is its own neighbour, too
@@ -123,12 +125,12 @@ def build_index(codes):
     codes = codes[outlier <= np.quantile(outlier, KEPT)]
     near, _ = _nearest(codes, codes, NEIGHBOURS + 1)
     nodes = codes[near[:, :AVERAGED]].mean(axis=1)
-    graph = _join(nodes, np.repeat(np.arange(len(nodes)), near.shape[1]), near.ravel())
-    count, component = connected_components(graph, directed=False)
-    components = component
-    while count > 1:
-        graph = graph.maximum(_bridges(nodes, components))
-        count, components = connected_components(graph, directed=False)
+    pictures = _pictures(nodes, decode)
+    graph = _join(pictures, np.repeat(np.arange(len(nodes)), near.shape[1]), near.ravel())
+    component = parts = connected_components(graph, directed=False)[1]
+    while parts.any():
+        graph = graph.maximum(_join(pictures, *_bridges(nodes, parts)))
+        parts = connected_components(graph, directed=False)[1]
     return Index(nodes, graph, component)
 
 
@@ -136,11 +138,11 @@ def geodesic(index, start, end, steps=10, decode=None):
     """Geodesic paths between codes, as frames at nearly even distances.
 
     Args:
-        index: an Index.
+        index: an Index, built with the same decode.
         start, end: (R, D) codes, the ends of R rows.
         steps: frames in a row, at least 2; the first is start, the last is end, both exactly.
-        decode: a function, codes (..., D) -> pictures (..., height, width). With it, the distances
-            are even between pictures, without it, between codes.
+        decode: a function, codes (..., D) -> pictures (..., height, width). With it, lengths are
+            measured between pictures, without it, between codes.
 
     Returns:
         path: (R, steps, D) float32.
@@ -149,13 +151,13 @@ def geodesic(index, start, end, steps=10, decode=None):
     Raises:
         InputError: steps is less than 2.
     """
-    start, end = (np.ascontiguousarray(ends, "float32") for ends in (start, end))
     if steps < 2:
         raise InputError(f"steps must be at least 2, not {steps}")
-    graph, near_start, near_end = _with_ends(index, start, end)
-    unjoined = index.component[near_start] != index.component[near_end]
+    ends = np.concatenate([start, end]).astype("float32")
+    graph, near = _with_ends(index, ends, decode)
+    unjoined = np.not_equal(*index.component[near])
     rows, count = len(start), len(index.codes)
-    everything = np.concatenate([index.codes, start, end])
+    everything = np.concatenate([index.codes, ends])
     points = POINTS_PER_STEP * max(steps - 1, 9) + 1
     path = []
     for first in range(0, rows, BATCH_ROWS):
@@ -177,26 +179,31 @@ def _place_frames(lines, index, steps, decode):
     return [line[_choose(*some, steps)] for line, *some in zip(lines, reached, doubts, strict=True)]
 
 
-def _with_ends(index, start, end):
-    """The graph of costs, with R starts and then R ends as further nodes.
+def _with_ends(index, ends, decode):
+    """The graph of costs, with R starts and R ends as further nodes; the node nearest to each.
 
-    Edges lead out of starts and into ends, and from a start to its end if that is nearer than one
-    of the start's nodes. Beside the graph: the node nearest to each start, and to each end.
+    ends: (2 R, D). Edges lead out of starts, into ends, and from a start to its end if one of the
+    start's nodes is further away.
     """
-    count, rows = len(index.codes), len(start)
-    near_start, to_start = _nearest(index.codes, start, NEIGHBOURS)
-    near_end, to_end = _nearest(index.codes, end, NEIGHBOURS)
-    starts, ends = np.arange(2 * rows).reshape(2, rows) + count
-    width, inner = near_start.shape[1], index.graph.tocoo()
-    direct = np.linalg.norm(end - start, axis=1)
-    close = direct < to_start[:, -1]
-    tail = [inner.row, np.repeat(starts, width), near_end.ravel(), starts[close]]
-    head = [inner.col, near_start.ravel(), np.repeat(ends, width), ends[close]]
-    length = np.concatenate([inner.data, to_start.ravel(), to_end.ravel(), direct[close]])
-    cost = np.maximum(length.astype("float64"), MIN_LENGTH) ** POWER
-    edges = (cost, (np.concatenate(tail), np.concatenate(head)))
-    graph = coo_matrix(edges, shape=(count + 2 * rows, count + 2 * rows)).tocsr()
-    return graph, near_start[:, 0], near_end[:, 0]
+    rows, inner = len(ends) // 2, index.graph.tocoo()
+    number = np.arange(2 * rows) + len(index.codes)
+    near, _ = _nearest(index.codes, ends, END_NEIGHBOURS)
+    pictures = _pictures(ends, decode)
+    apart = np.linalg.norm(_pictures(index.codes[near], decode) - pictures[:, None], axis=2)
+    direct = np.linalg.norm(pictures[rows:] - pictures[:rows], axis=1)
+    close = direct < apart[:rows].max(axis=1)
+    out_of, into = np.repeat(number, near.shape[1]).reshape(2, -1)
+    tail = np.concatenate([inner.row, out_of, near[rows:].ravel(), number[:rows][close]])
+    head = np.concatenate([inner.col, near[:rows].ravel(), into, number[rows:][close]])
+    length = np.concatenate([inner.data, apart.ravel(), direct[close]])
+    cost = index.cost(np.maximum(length.astype("float64"), MIN_LENGTH))
+    graph = coo_matrix((cost, (tail, head)), shape=(number[-1] + 1,) * 2).tocsr()
+    return graph, near[:, 0].reshape(2, rows)
+
+
+def _pictures(codes, decode):
+    """(..., D) -> (..., P): what lengths are measured between, pictures or else codes."""
+    return decode(codes).reshape(*codes.shape[:-1], -1) if decode else codes
 
 
 def _nearest(codes, queries, count):
@@ -216,26 +223,24 @@ def _nearest(codes, queries, count):
     return near, np.sqrt(np.maximum(np.where(missing, squares[:, :1], squares), 0))
 
 
-def _join(nodes, tail, head):
+def _join(pictures, tail, head):
     """The lengths of edges between nodes: (N, N), sparse and symmetric."""
-    parts = zip(np.array_split(tail, 32), np.array_split(head, 32), strict=True)  # less memory
-    length = np.concatenate([np.linalg.norm(nodes[t] - nodes[h], axis=1) for t, h in parts])
-    graph = csr_matrix((np.maximum(length, MIN_LENGTH), (tail, head)), (len(nodes), len(nodes)))
+    parts = zip(np.array_split(tail, 256), np.array_split(head, 256), strict=True)  # less memory
+    length = np.concatenate([np.linalg.norm(pictures[t] - pictures[h], axis=1) for t, h in parts])
+    graph = csr_matrix((np.maximum(length, MIN_LENGTH), (tail, head)), (len(pictures),) * 2)
     return graph.maximum(graph.T).tocsr()
 
 
 def _bridges(nodes, component):
-    """Edges from each component but the largest to the nearest node outside it."""
+    """Edges from each component but the largest to the nearest node outside it: tails, heads."""
     from sklearn.metrics import pairwise_distances_argmin_min
 
-    tail, head = [], []
+    bridges = []
     for number in np.bincount(component).argsort()[:-1]:
-        members = component == number
-        inside, outside = np.flatnonzero(members), np.flatnonzero(~members)
+        inside, outside = (np.flatnonzero((component == number) == side) for side in (True, False))
         near, distance = pairwise_distances_argmin_min(nodes[inside], nodes[outside])
-        tail.append(inside[distance.argmin()])
-        head.append(outside[near[distance.argmin()]])
-    return _join(nodes, np.array(tail), np.array(head))
+        bridges.append((inside[distance.argmin()], outside[near[distance.argmin()]]))
+    return np.transpose(bridges)
 
 
 def _walk(previous, start, end):
@@ -288,13 +293,8 @@ def _resample(line, count):
 def _smooth(lines):
     """(R, M, D) lines -> the same with quick turns damped; the ends stay.
 
-    A line's difference from the straight line between its ends is written as a sine series. Its
-    terms are damped like those of a convolution with a Gaussian of the width SMOOTHING.
+    Each line is continued by its own mirror image about each end, then blurred.
     """
-    t = np.linspace(0, 1, lines.shape[1])[:, None]
-    straight = (1 - t) * lines[:, :1] + t * lines[:, -1:]
-    waves = dst((lines - straight)[:, 1:-1], type=1, axis=1)
-    number = np.arange(1, waves.shape[1] + 1)[:, None]
-    waves *= np.exp(-((np.pi * number * SMOOTHING) ** 2) / 2)
-    straight[:, 1:-1] += idst(waves, type=1, axis=1)
-    return straight
+    margin = lines.shape[1] - 1
+    more = np.pad(lines, ((0, 0), (margin, margin), (0, 0)), "reflect", reflect_type="odd")
+    return gaussian_filter1d(more, SMOOTHING * margin, axis=1)[:, margin:-margin]

@@ -131,26 +131,27 @@
     }
   }
 
-  const { nodes, starts, neighbours, power } = run, node = i => row(nodes, i, SIZE), END = starts.length - 1;
+  const { nodes, starts, neighbours, price: [long, extra] } = run, node = i => row(nodes, i, SIZE), END = starts.length - 1;
+  const cost = (a, b) => distance(a, b) + extra * Math.max(distance(a, b) - long, 0);  // of a hop
   const costs = new Float64Array(neighbours.length);  // of the edges
   for (let i = 0; i < END; i++) for (let k = starts[i]; k < starts[i + 1]; k++)
-    costs[k] = distance(node(i), node(neighbours[k])) ** power;
+    costs[k] = cost(node(i), node(neighbours[k]));
 
   function shortest(a, b) {  // Dijkstra: the codes on the cheapest walk from a to b over the nodes
     const total = new Float64Array(END + 1).fill(Infinity), before = new Int32Array(END + 1), heap = new Heap();
-    const goals = new Map(nearest(nodes, b, 16).map(i => [i, distance(node(i), b) ** power]));
-    const reach = (i, from, cost) => {
-      if (cost < total[i]) { total[i] = cost; before[i] = from; heap.push([cost, i]); }
+    const goals = new Map(nearest(nodes, b, 8).map(i => [i, cost(node(i), b)]));
+    const reach = (i, from, sum) => {
+      if (sum < total[i]) { total[i] = sum; before[i] = from; heap.push([sum, i]); }
     };
-    const first = nearest(nodes, a, 16);
-    for (const i of first) reach(i, -1, distance(a, node(i)) ** power);
-    if (distance(a, b) < distance(a, node(first.at(-1)))) reach(END, -1, distance(a, b) ** power);
+    const first = nearest(nodes, a, 8);
+    for (const i of first) reach(i, -1, cost(a, node(i)));
+    if (distance(a, b) < distance(a, node(first.at(-1)))) reach(END, -1, cost(a, b));
     for (;;) {
-      const [cost, i] = heap.pop();
+      const [sum, i] = heap.pop();
       if (i === END) break;
-      if (cost > total[i]) continue;
-      if (goals.has(i)) reach(END, i, cost + goals.get(i));
-      for (let k = starts[i]; k < starts[i + 1]; k++) reach(neighbours[k], i, cost + costs[k]);
+      if (sum > total[i]) continue;
+      if (goals.has(i)) reach(END, i, sum + goals.get(i));
+      for (let k = starts[i]; k < starts[i + 1]; k++) reach(neighbours[k], i, sum + costs[k]);
     }
     const walk = [b];
     for (let i = before[END]; i >= 0; i = before[i]) walk.push(node(i));
@@ -176,8 +177,9 @@
 
   const PATHS = {
     linear: (a, b) => resample([a, b], POINTS),
-    geodesic: (a, b) => resample(smooth(resample(shortest(a, b), 61), 7), POINTS),
+    geodesic: (a, b) => resample(smooth(resample(shortest(a, b), 61), 9), POINTS),
   };
+  window.explorer.paths = PATHS;
 
   // ---- principal components of the test images' codes
 

@@ -11,7 +11,7 @@ import autoencoder
 from autoencoder import cli, load_autoencoder
 from support import explorer
 from support.console import InputError, import_keras
-from support.geodesic import POWER, build_index
+from support.geodesic import build_index, geodesic
 
 INKS = """
     return arguments[0].map(id => [...document.querySelectorAll(id)].map(canvas => {
@@ -86,10 +86,6 @@ def page(browser, made):
     return Page(browser, made[0] / "explore.html")
 
 
-def test_the_page_measures_a_path_as_the_geodesic_does():
-    assert explorer.POWER == POWER
-
-
 def test_the_command_writes_the_page(made):
     run, result = made
     assert result.stdout == f"{run / 'explore.html'}\n"
@@ -117,6 +113,18 @@ def test_it_agrees_with_keras(page, made, loaded):
     drawn = np.array(page(run, "decode", codes[:50].tolist()))
     assert (np.abs(found - codes[:50]).mean(axis=0) < 0.01 * codes.std(axis=0)).all()
     assert np.abs(drawn - images).mean() < 0.003
+
+
+def test_its_geodesics_are_those_of_the_program(page, made):
+    model, (x_train, _, x, *_), _ = autoencoder.open_run(made[0], None)
+    sample = np.random.default_rng(0).permutation(len(x_train))[: explorer.TRAINING_CODES]
+    index = build_index(autoencoder.encode(model, x_train[sample]))
+    start, end = autoencoder.encode(model, x[:20]).reshape(2, 10, -1)
+    walk = "explorer.paths.geodesic(...arguments[0].map(x => Float32Array.from(x)))"
+    for path, *ends in zip(geodesic(index, start, end, 30)[0], start, end, strict=True):
+        line = np.array(page(f"return {walk}.map(z => Array.from(z))", np.array(ends).tolist()))
+        off = np.linalg.norm(path[:, None] - line, axis=2).min(axis=1)
+        assert off.max() < 0.01 * np.linalg.norm(np.diff(path, axis=0), axis=1).sum()
 
 
 def test_two_clicks_choose_the_ends_of_two_paths(page, made):

@@ -131,9 +131,33 @@ def test_the_same_code_at_both_ends(ring_index):
 def test_far_ends_are_not_joined_by_a_leap():
     rng = np.random.default_rng(0)
     middles = np.array([[0, 0], [0.5, 0.75], [1, 0]])  # the straight line costs 1, the detour 1.6
-    codes = np.concatenate([rng.normal(middle, 0.02, (50, 2)) for middle in middles])
+    codes = np.concatenate([rng.normal(middle, 0.02, (150, 2)) for middle in middles])
     path, _ = geodesic(build_index(codes), middles[:1], middles[2:], 10)
     assert nearest(path[0], middles[1:2]).min() < 0.2
+
+
+def test_short_hops_are_cheaper_than_a_long_one(monkeypatch):
+    monkeypatch.setattr(geodesic_module, "KEPT", 1)
+    monkeypatch.setattr(geodesic_module, "AVERAGED", 1)
+    arc = on_ring(np.linspace(0, 5, 100))  # its ends are neighbours: the long way is a third
+    index = build_index(np.concatenate([arc, 0.9 * arc]))
+    path, _ = geodesic(index, arc[:1], arc[-1:], 20)
+    assert nearest(path[0], on_ring([2.5])).min() < 0.2
+    long, _ = index.price()
+    assert long == pytest.approx(1.5 * np.median(index.graph.data))
+    np.testing.assert_allclose(index.cost(long * np.arange(3)), long * np.array([0, 1, 32]))
+
+
+def test_hops_are_as_long_as_their_pictures_differ():
+    def stretch_above(codes):
+        stretched = codes.copy()
+        stretched[..., 1] *= np.where(codes[..., 1] > 0, 6, 1)
+        return stretched[..., None]
+
+    ends = on_ring([0.0]), on_ring([2.2])
+    for decode, side in ((None, 1), (stretch_above, -1)):
+        path, _ = geodesic(build_index(ring(), decode), *ends, 12, decode)
+        assert (side * path[0, 2:-2, 1] > 0).all()
 
 
 def test_near_ends_are_joined_without_a_detour(ring_index):
@@ -159,7 +183,7 @@ def test_components_are_bridged_where_they_are_nearest_and_reported():
 
 def test_many_components_are_joined_to_those_beside_them():
     rng = np.random.default_rng(0)
-    codes = np.concatenate([rng.normal([x, 0, 0, 0], 0.1, (100, 4)) for x in range(0, 120, 3)])
+    codes = np.concatenate([rng.normal([x, 0, 0, 0], 0.1, (150, 4)) for x in range(0, 120, 3)])
     index = build_index(codes)
     assert len(np.unique(index.component)) == 40
     assert connected_components(index.graph)[0] == 1

@@ -390,9 +390,10 @@ def morph(run_dir, data_root, path, steps, rows, from_text, to_text, images, see
     if path == "geodesic":
         from support.geodesic import open_index
 
-        make_codes = functools.partial(map, to_codes, (x_train, x_val))
         to_images = functools.partial(decode, autoencoder)
-        index = open_index(run / "index.npz", note, make_codes, to_images)
+        index = open_index(
+            run / "index.npz", note, lambda: map(to_codes, (x_train, x_val)), to_images
+        )
         shown_codes = geodesic_path(index, a, b, steps, autoencoder)
     else:
         notice("the straight line can leave handwriting; --path geodesic stays close to it")

@@ -33,7 +33,7 @@ from support.ends import random_pairs
 from support.files import replacing
 
 EARLIER = {"KEPT": 1, "AVERAGED": 17, "NEIGHBOURS": 16, "END_NEIGHBOURS": 16, "SMOOTHING": 0.05}
-EARLIER |= {"_pictures": lambda codes, decode: codes}  # lengths of hops between codes
+EARLIER |= {"_pictures": lambda codes, decode: codes}  # hops of the geodesic were between codes
 
 
 def blur(x, rng):

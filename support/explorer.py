@@ -1,7 +1,8 @@
 """The page that explores a run: a map of test images, morphs, drawing, and the numbers of a code.
 
 The page runs the network itself. It carries each model as a list of layers (`describe`), all arrays
-in one compressed block (`Block`), and a small graph of training codes for geodesics.
+in one compressed block (`Block`), and a small graph of training codes for geodesics. Its hops are
+measured between codes, where `morph` measures them between pictures.
 """
 
 import base64

@@ -99,7 +99,7 @@ def writable(folder, *files):
 
 @contextlib.contextmanager
 def unless_read_only(folder, effect):
-    """For what can be left out: if the folder is read-only, a notice takes the error's place."""
+    """If the folder is read-only, its error becomes a notice; effect: says what is not saved."""
     try:
         yield
     except OSError as error:

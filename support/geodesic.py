@@ -7,9 +7,9 @@ ghosts. The geodesic goes from character to character:
    theirs (Breunig et al. 2000, "LOF: identifying density-based local outliers", simplified).
 2. Each other code is replaced by the mean of itself and its nearest neighbours. The details of one
    person's hand cancel, and the decoder draws clearer handwriting.
-3. These nodes are joined to their neighbours. A hop is as long as its two pictures are apart (Chen
-   et al. 2019, arXiv:1812.08284). What a hop has beyond 1.5 times the median costs 30 times more:
-   the cheapest path is short, and makes a long hop through an empty region only where it must.
+3. These nodes are joined to their neighbours. A hop's length is the distance between its two
+   pictures (Chen et al. 2019, arXiv:1812.08284). Length beyond 1.5 times the median costs 31 times
+   as much: the cheapest path is short and rarely takes a long hop through an empty region.
 4. The path zigzags from node to node. Its quick turns are damped, which makes it shorter.
 5. Frames are chosen from it at nearly even distances, but not in the middle of a long hop.
 """
@@ -17,7 +17,7 @@ ghosts. The geodesic goes from character to character:
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
+from scipy.signal import fftconvolve
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components, dijkstra
 
@@ -28,8 +28,8 @@ NEIGHBOURS = 32  # to which a node is joined
 END_NEIGHBOURS = 8  # to which an end of a path is joined
 AVERAGED = 5  # codes in the mean of a node
 KEPT = 1 / 3  # the share of the codes that are not odd
-LONG_HOP = 1.5  # how long a hop may be, in medians of all hops
-EXTRA_COST = 30  # times the length beyond that
+LONG_HOP = 1.5  # times the median; length beyond that costs extra
+EXTRA_COST = 30  # for each unit of length beyond, on top of the length itself
 SMOOTHING = 0.035  # width of the Gaussian that damps turns, as a share of the path
 MAX_CODES = 120_000  # in the index; if there are more, a random sample
 STEP_TOLERANCE = 0.14  # how much longer than the mean a step between frames may be
@@ -44,7 +44,8 @@ class Index:
     """A graph of codes, each joined to its nearest neighbours.
 
     codes: (N, D) float32, means of neighbouring codes. graph: (N, N) sparse, symmetric, connected:
-    lengths of edges. component: (N,) int32, equal for nodes that are connected without a bridge.
+    lengths of edges, between pictures, or between codes if it was built without decode.
+    component: (N,) int32, equal for nodes that are connected without a bridge.
     """
 
     codes: np.ndarray
@@ -52,10 +53,11 @@ class Index:
     component: np.ndarray
 
     def price(self):
-        """(long, extra): how long a hop may be, and the further price of what is beyond."""
+        """(long, extra): the length at which a hop is long, the extra cost of each unit beyond."""
         return LONG_HOP * float(np.median(self.graph.data)), EXTRA_COST
 
     def cost(self, length):
+        """Lengths of hops, in any shape -> what they cost."""
         long, extra = self.price()
         return length + extra * np.maximum(length - long, 0)
 
@@ -71,7 +73,7 @@ def open_index(path, now, make_codes, decode=None):
     now: a note of today's model and data files; an index made from others or with other settings is
     rebuilt. make_codes: returns the codes for it, in parts (N, D). decode: as in geodesic.
     """
-    now = now | {"settings": [NEIGHBOURS, AVERAGED, KEPT, MAX_CODES]}
+    now = now | {"settings": [NEIGHBOURS, AVERAGED, KEPT, MAX_CODES, decode is not None]}
     try:
         return load_index(path, now)
     except FileNotFoundError:
@@ -107,7 +109,7 @@ def load_index(path, now):
 def build_index(codes, decode=None):
     """Builds the Index in which geodesic searches, of codes (N, D).
 
-    Of more than MAX_CODES a random sample is taken, always the same one. decode: as in geodesic.
+    If N is over MAX_CODES, a random sample is taken, always the same. decode: as in geodesic.
 
     Raises:
         InputError: codes are not a finite (N, D) array with N at least 1.
@@ -291,10 +293,8 @@ def _resample(line, count):
 
 
 def _smooth(lines):
-    """(R, M, D) lines -> the same with quick turns damped; the ends stay.
-
-    Each line is continued by its own mirror image about each end, then blurred.
-    """
+    """(R, M, D) lines -> the same with quick turns damped; mirrored beyond the ends, which stay."""
     margin = lines.shape[1] - 1
     more = np.pad(lines, ((0, 0), (margin, margin), (0, 0)), "reflect", reflect_type="odd")
-    return gaussian_filter1d(more, SMOOTHING * margin, axis=1)[:, margin:-margin]
+    gaussian = np.exp(-((np.linspace(-1, 1, 2 * margin + 1) / SMOOTHING) ** 2) / 2)
+    return fftconvolve(more, (gaussian / gaussian.sum())[None, :, None], "valid", axes=1)

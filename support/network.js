@@ -179,7 +179,7 @@
     linear: (a, b) => resample([a, b], POINTS),
     geodesic: (a, b) => resample(smooth(resample(shortest(a, b), 61), 9), POINTS),
   };
-  window.explorer.paths = PATHS;
+  window.explorer.paths = PATHS;  // for the tests
 
   // ---- principal components of the test images' codes
 

@@ -475,11 +475,16 @@ def test_geodesic_keeps_its_index(trained, loaded, tmp_path, run):
 
     stderr, frames, codes = morph("a.npz")
     assert "building the index" in stderr
+    model = autoencoder.load_autoencoder(folder / "model.keras")
     with np.load(folder / "index.npz") as file:
-        assert len(file["codes"]) == KEPT * 47 * 30  # of the validation images too
+        nodes, near, lengths = (file[name] for name in ("codes", "indices", "data"))
+        first = slice(*file["indptr"][:2])
+    assert len(nodes) == KEPT * 47 * 30  # of the validation images too
+    drawn = autoencoder.decode(model, nodes[np.append(0, near[first])])
+    hops = np.linalg.norm(drawn[1:] - drawn[0], axis=(1, 2))
+    np.testing.assert_allclose(lengths[first], hops, atol=1e-4)  # between pictures
     linear = linear_path(codes[:, 0], codes[:, -1], 10)
     assert np.abs(codes - linear).max() > 0.1 * np.abs(linear).max()
-    model = autoencoder.load_autoencoder(folder / "model.keras")
     _, (x, y) = loaded
     ends = model.predict(x[random_pairs(y, 3, 0)].reshape(-1, 28, 28, 1), verbose=0)
     assert np.abs(frames[:, [0, -1]].reshape(-1, 28, 28, 1) - ends).max() < 1e-5

@@ -130,7 +130,7 @@ def test_the_same_code_at_both_ends(ring_index):
 
 def test_far_ends_are_not_joined_by_a_leap():
     rng = np.random.default_rng(0)
-    middles = np.array([[0, 0], [0.5, 0.75], [1, 0]])  # the straight line costs 1, the detour 1.6
+    middles = np.array([[0, 0], [0.5, 0.75], [1, 0]])  # the straight line is 1 long, the detour 1.8
     codes = np.concatenate([rng.normal(middle, 0.02, (150, 2)) for middle in middles])
     path, _ = geodesic(build_index(codes), middles[:1], middles[2:], 10)
     assert nearest(path[0], middles[1:2]).min() < 0.2
@@ -160,6 +160,16 @@ def test_lengths_are_measured_between_pictures():
         assert nearest(path[0], on_ring([angle])).min() < 0.3
         hops = step_lengths(decode(path[0])[..., 0] if decode else path[0])
         assert hops.max() < 2 * hops.mean()
+
+
+def test_larger_pictures_change_nothing():
+    def larger(codes):
+        return 1000 * codes[..., None]
+
+    ends = on_ring([0.0, 1.0]), on_ring([2.2, -1.5])
+    path, _ = geodesic(build_index(ring()), *ends, 12)
+    again, _ = geodesic(build_index(ring(), larger), *ends, 12, larger)
+    np.testing.assert_allclose(path, again, atol=1e-5)
 
 
 def test_near_ends_are_joined_without_a_detour(ring_index):

@@ -73,3 +73,6 @@ def test_scripts_are_there():
 
 def test_it_is_short():
     assert len(README.splitlines()) <= 220
+    assert all(
+        len(line) <= 120 or line.startswith("python3 -m venv") for line in README.splitlines()
+    )

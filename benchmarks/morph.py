@@ -156,7 +156,7 @@ def print_table(morphs, judges, real):
             cells += [f"{passed.mean():.1%}", f"{passed.all(axis=1).mean():.1%}"]
         hops = np.linalg.norm(np.diff(frames, axis=1), axis=(2, 3))
         length = hops.sum(1) / np.linalg.norm(frames[:, -1] - frames[:, 0], axis=(1, 2))
-        smoothness = hops.max(1) / hops.sum(1) - 1 / hops.shape[1]
+        smoothness = (hops.max(1) / hops.sum(1) - 1 / hops.shape[1]).clip(0)  # no -0.000
         bias = frechet_distance(judges["character"], inner, real)
         cells += [f"{bias:.1f}", f"{np.median(length):.2f}", f"{smoothness.mean():.3f}"]
         click.echo(f"| {' | '.join(cells)} |")

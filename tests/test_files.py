@@ -271,6 +271,8 @@ def read_only():
             os.chmod(root, 0o555)
             stack.callback(os.chmod, root, 0o755)
             drop_root(stack)
+            if not os.access(PROJECT / "convert_idx.sh", os.R_OK):
+                pytest.skip("the project lies where only root may read, such as /root")
 
         yield root, protect
 

@@ -1,17 +1,16 @@
 """A made-up stand-in for EMNIST Balanced: handwriting that needs no data and no network.
 
     from support.demo import draw_demo_set
-    (x_train, y_train), (x_test, y_test) = draw_demo_set()
+    (x_train, y_train), (x_test, y_test) = draw_demo_set(image_size=28)
 
 Each of the 47 characters consists of a few pen strokes, in the ways people write it (STROKES).
 Every image is drawn by a made-up hand of its own: points slip, strokes run too far or stop short;
 it writes round or sharp, leans, stretches and bends, and its pen is thin or thick. The ink is then
-centred and softened like EMNIST's. The whole set, 13,160 images, takes one or two seconds.
+centred and softened like EMNIST's. The whole set, 13,160 images, takes a few seconds.
 """
 
 import numpy as np
 
-IMAGE_SIZE = 28  # pixels a side
 MARGIN = 2  # empty pixels around the ink
 PEN_RADIUS = 1.5  # pixels, of the typical pen
 BLUR = (0.7, 1.3)  # pixels over which the edge of the ink fades: the sharpest and the softest image
@@ -98,57 +97,76 @@ STROKES = {
 # point (column) in the factor of 1, t, t**2 and t**3 (row).
 THROUGH = np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]]) / 2  # Catmull-Rom
 PAST = np.array([[1, 4, 1, 0], [-3, 0, 3, 0], [3, -6, 3, 0], [-1, 3, -3, 1]]) / 6  # B-spline
+POWERS = np.linspace(0, 1, PIECES + 1)[:, None] ** np.arange(4)  # a row for each t on the curve
 
 
-def draw_demo_set(train_per_class=240, test_per_class=40, seed=2017):
+def draw_demo_set(image_size, train_per_class=240, test_per_class=40, seed=2017):
     """Draws the demo set; the same arguments always draw the same images.
 
     Args:
+        image_size: pixels a side.
         train_per_class, test_per_class: images of each of the 47 classes.
         seed: of the random generator; there is only one.
 
     Returns:
-        (x_train, y_train), (x_test, y_test). x: (N, 28, 28) uint8, upright, 0 is paper and 255 ink.
-        y: (N,) uint8, EMNIST Balanced's labels 0..46. Classes are mixed. The end of the training
-        part is meant for validation: as long as the test part, it holds each class equally often.
+        (x_train, y_train), (x_test, y_test). x: (N, image_size, image_size) uint8, upright, 0 is
+        paper and 255 ink. y: (N,) uint8, EMNIST Balanced's labels 0..46. Classes are mixed. The end
+        of the training part is meant for validation: as long as the test part, it holds each class
+        equally often.
     """
     rng = np.random.default_rng(seed)
-    count = train_per_class + test_per_class
-    images = np.stack([draw_character(character, count, rng) for character in STROKES])
-    labels = np.repeat(np.arange(len(STROKES), dtype=np.uint8), count).reshape(-1, count)
+    per_class = train_per_class + test_per_class
+    classes = [draw_character(character, per_class, image_size, rng) for character in STROKES]
+    images = np.stack(classes)
 
-    def mixed(start, stop):
-        x, y = images[:, start:stop].reshape(-1, IMAGE_SIZE, IMAGE_SIZE), labels[:, start:stop]
-        order = rng.permutation(len(x))
-        return x[order], y.ravel()[order]
-
-    tail = max(train_per_class - test_per_class, 0)
-    (x_head, y_head), (x_tail, y_tail) = mixed(0, tail), mixed(tail, train_per_class)
-    train = np.concatenate([x_head, x_tail]), np.concatenate([y_head, y_tail])
-    return train, mixed(train_per_class, count)
+    validation_start = max(train_per_class - test_per_class, 0)
+    x_fit, y_fit = mix_classes(images[:, :validation_start], rng)
+    x_val, y_val = mix_classes(images[:, validation_start:train_per_class], rng)
+    test = mix_classes(images[:, train_per_class:], rng)
+    train = np.concatenate([x_fit, x_val]), np.concatenate([y_fit, y_val])
+    return train, test
 
 
-def draw_character(character, count, rng):
-    """Draws `count` images of a character, written in all its ways: (count, 28, 28) uint8."""
-    ways, _, times = zip(*(way.partition(" *") for way in STROKES[character]), strict=True)
-    weights = np.array([int(n or 1) for n in times])
-    choice = rng.choice(len(ways), size=count, p=weights / weights.sum())
-    images = np.empty((count, IMAGE_SIZE, IMAGE_SIZE), np.uint8)
-    for i, way in enumerate(ways):
-        chosen = np.flatnonzero(choice == i)
+def mix_classes(images, rng):
+    """Images of each class (classes, n, H, W) -> x (classes * n, H, W) and y, in random order."""
+    class_count, per_class, height, width = images.shape
+    x = images.reshape(-1, height, width)
+    y = np.repeat(np.arange(class_count, dtype=np.uint8), per_class)
+    order = rng.permutation(len(x))
+    return x[order], y[order]
+
+
+def draw_character(character, count, image_size, rng):
+    """Draws `count` images of a character, written in all its ways: (count, H, W) uint8."""
+    ways = []
+    weights = []
+    for entry in STROKES[character]:
+        way, _, times = entry.partition(" *")
+        ways.append(way)
+        weights.append(int(times or 1))
+    probabilities = np.array(weights) / sum(weights)
+    way_of_image = rng.choice(len(ways), size=count, p=probabilities)
+
+    images = np.empty((count, image_size, image_size), np.uint8)
+    for number, way in enumerate(ways):
+        chosen = np.flatnonzero(way_of_image == number)
         for start in range(0, len(chosen), BATCH):
             batch = chosen[start : start + BATCH]
-            images[batch] = draw_way(way, len(batch), rng)
+            images[batch] = draw_way(way, len(batch), image_size, rng)
     return images
 
 
-def draw_way(way, count, rng):
-    """Draws `count` images of one way to write a character: (count, 28, 28) uint8."""
+def draw_way(way, count, image_size, rng):
+    """Draws `count` images of one way to write a character: (count, H, W) uint8."""
     lines = write_by_hand(way, count, rng)
     radius = PEN_RADIUS * np.exp(rng.normal(0, 0.22, (count, 1, 1)))
     blur = rng.uniform(*BLUR, (count, 1, 1))
-    room = (IMAGE_SIZE - 2 * MARGIN) * rng.uniform(0.9, 1, (count, 1, 1)) - 2 * radius - blur
-    return ink_lines(fit_to_image(lines, room), radius, blur)
+    room = (image_size - 2 * MARGIN) * rng.uniform(0.9, 1, (count, 1, 1))
+    lines = fit_to_image(lines, room - 2 * radius - blur, image_size)
+    return ink_lines(lines, radius, blur, image_size)
+
+
+# ---- from the text of the strokes to lines
 
 
 def read_strokes(way):
@@ -162,76 +180,157 @@ def read_strokes(way):
         ends: (E, 2) indices: each loose end of a stroke, and the point next to it.
     """
     names = sorted(set(way.replace("-", " ").replace("~", " ").split()))
-    points = np.array([[int(digit) for digit in name] for name in names]) / 9
-    powers = np.linspace(0, 1, PIECES + 1)[:, None] ** np.arange(4)
-    through, past, ends = [], [], []
+    digits = [[int(column), int(row)] for column, row in names]
+    points = np.array(digits) / 9
+
+    through = []
+    past = []
+    ends = []
     for stroke in way.split():
         path = [names.index(stroke[i : i + 2]) for i in range(0, len(stroke), 3)]
-        joints = "-" + stroke[2::3] + "-"
         weights = np.eye(len(names))[path]
-        first, last = 2 * weights[0] - weights[1], 2 * weights[-1] - weights[-2]
-        weights = np.stack([first, *weights, last])
-        for i in range(len(path) - 1):
-            four = weights[i : i + 4]
-            nodes = powers @ PAST @ four
-            past.append(np.stack([nodes[:-1], nodes[1:]], axis=1))
-            # Points beyond a corner have no influence, as if the pen went straight on there.
-            before, a, b, after = four
-            before = before if joints[i : i + 2] == "~~" else 2 * a - b
-            after = after if joints[i + 1 : i + 3] == "~~" else 2 * b - a
-            nodes = powers @ THROUGH @ np.stack([before, a, b, after])
-            through.append(np.stack([nodes[:-1], nodes[1:]], axis=1))
-        ends += [e for e in (path[:2], path[:-3:-1]) if way.count(names[e[0]]) == 1]
+        through += lines_through(weights, stroke[2::3])
+        past += lines_past(weights)
+        start, after_start = path[:2]
+        before_stop, stop = path[-2:]
+        for end, inner in ((start, after_start), (stop, before_stop)):
+            if way.count(names[end]) == 1:
+                ends.append([end, inner])
     ends = np.array(ends, int).reshape(-1, 2)  # there may be none
     return points, np.concatenate(through), np.concatenate(past), ends
+
+
+def lines_through(weights, joints):
+    """The lines of a stroke that goes through its points, curved or straight between them.
+
+    weights: (n, P), a row for each point of the stroke. joints: n - 1 characters, "-" or "~".
+
+    Returns:
+        A list of n - 1 arrays (PIECES, 2, P), from each point to the next.
+    """
+    lines = []
+    weights = with_neighbours(weights)
+    joints = f"-{joints}-"
+    for i in range(len(weights) - 3):
+        before, start, stop, after = weights[i : i + 4]
+        joint_before, joint, joint_after = joints[i : i + 3]
+        # Points beyond a corner have no influence, as if the pen went straight on there.
+        if "-" in (joint_before, joint):
+            before = 2 * start - stop
+        if "-" in (joint, joint_after):
+            after = 2 * stop - start
+        lines.append(short_lines(THROUGH, np.stack([before, start, stop, after])))
+    return lines
+
+
+def lines_past(weights):
+    """The same for a stroke that goes past its points, in one curve without corners."""
+    weights = with_neighbours(weights)
+    return [short_lines(PAST, weights[i : i + 4]) for i in range(len(weights) - 3)]
+
+
+def with_neighbours(weights):
+    """A stroke's points (n, P), one more at each end, where it would come from and lead to."""
+    before = 2 * weights[0] - weights[1]
+    after = 2 * weights[-1] - weights[-2]
+    return np.stack([before, *weights, after])
+
+
+def short_lines(curve, four_points):
+    """The lines along a curve from the second to the third point: (4, P) -> (PIECES, 2, P)."""
+    nodes = POWERS @ curve @ four_points
+    return np.stack([nodes[:-1], nodes[1:]], axis=1)
+
+
+# ---- a hand
 
 
 def write_by_hand(way, count, rng):
     """Writes a character in `count` hands: (count, L, 2, 2), the x and y of both ends of lines."""
     points, through, past, ends = read_strokes(way)
     slip = np.exp(rng.normal(0, 0.3, (count, 1, 1)))  # some hands are neat, some are not
-    points = points - 0.5 + slip * rng.normal(0, 0.025, (count, *points.shape))
-    end, inner = ends.T
-    overshoot = slip * rng.normal(0, 0.1, (count, len(ends), 1))
-    points[:, end] += overshoot * (points[:, end] - points[:, inner])
+    points = points - 0.5
+    points = points + slip * rng.normal(0, 0.025, (count, *points.shape))
+    points = overshoot_ends(points, ends, slip, rng)
+
     # (L, 2, P) @ (count, 1, P, 2): from points to lines.
-    careful, hasty = through @ points[:, None], past @ points[:, None]
-    lines = careful + rng.uniform(*HASTE, (count, 1, 1, 1)) * (hasty - careful)
-    # Slow waves across the paper bend what is straight, make the top wider, and the like.
-    waves = lines @ rng.normal(0, 2.5, (count, 1, 2, 3))
-    waves += rng.uniform(0, 2 * np.pi, (count, 1, 1, 3))
-    lines += np.sin(waves) @ (slip[..., None] * rng.normal(0, 0.05, (count, 1, 3, 2)))
-    # Stretched, leaning (to the right, mostly) and turned.
+    careful = through @ points[:, None]
+    hasty = past @ points[:, None]
+    haste = rng.uniform(*HASTE, (count, 1, 1, 1))
+    lines = careful + haste * (hasty - careful)
+    lines = bend(lines, slip, rng)
+    return stretch_and_lean(lines, rng)
+
+
+def overshoot_ends(points, ends, slip, rng):
+    """Strokes run too far or stop short at their loose ends: (count, P, 2) -> the same."""
+    end, inner = ends.T
+    last_step = points[:, end] - points[:, inner]
+    overshoot = slip * rng.normal(0, 0.1, (len(points), len(ends), 1))
+    points[:, end] += overshoot * last_step
+    return points
+
+
+def bend(lines, slip, rng):
+    """Slow waves across the paper bend what is straight, make the top wider, and the like."""
+    count = len(lines)
+    wave_vectors = rng.normal(0, 2.5, (count, 1, 2, 3))  # three waves
+    phases = rng.uniform(0, 2 * np.pi, (count, 1, 1, 3))
+    directions = slip[..., None] * rng.normal(0, 0.05, (count, 1, 3, 2))
+    return lines + np.sin(lines @ wave_vectors + phases) @ directions
+
+
+def stretch_and_lean(lines, rng):
+    """Stretches lines to the sides, leans them (to the right, mostly) and turns them."""
+    count = len(lines)
     width = np.exp(rng.normal(-0.05, 0.22, count))
     lean = rng.normal(0.25, 0.22, count)
     angle = rng.normal(0, 0.08, count)
-    cos, sin = np.cos(angle), np.sin(angle)
-    affine = np.array([[width * cos, width * sin], [-lean * cos - sin, cos - lean * sin]])
-    return lines @ affine.transpose(2, 0, 1)[:, None]
+    cos = np.cos(angle)
+    sin = np.sin(angle)
+    step_right = [width * cos, width * sin]  # what becomes of a step to the right
+    step_down = [-lean * cos - sin, cos - lean * sin]
+    affine = np.array([step_right, step_down]).transpose(2, 0, 1)  # (count, 2, 2)
+    return lines @ affine[:, None]
 
 
-def fit_to_image(lines, room):
+# ---- ink on paper
+
+
+def fit_to_image(lines, room, image_size):
     """Scales lines so that their longer side is `room` pixels, and centres them in the image."""
-    low, high = lines.min(axis=(1, 2), keepdims=True), lines.max(axis=(1, 2), keepdims=True)
-    size = (high - low).max(axis=-1, keepdims=True)
-    return (lines - (low + high) / 2) * (room[..., None] / size) + (IMAGE_SIZE - 1) / 2
+    low = lines.min(axis=(1, 2), keepdims=True)
+    high = lines.max(axis=(1, 2), keepdims=True)
+    longer_side = (high - low).max(axis=-1, keepdims=True)
+    scale = room[..., None] / longer_side
+    centred = lines - (low + high) / 2
+    return centred * scale + (image_size - 1) / 2
 
 
-def ink_lines(lines, radius, blur):
-    """Inks lines with a round pen: (count, L, 2, 2) in pixels -> (count, 28, 28) uint8.
+def ink_lines(lines, radius, blur, image_size):
+    """Inks lines with a round pen: (count, L, 2, 2) in pixels -> (count, H, W) uint8.
 
     A pixel's ink depends on its distance to the nearest line: half at the pen's radius, more inside
     and less outside, over `blur` pixels. Each image reaches 255, as EMNIST's do.
     """
-    pixel = np.arange(IMAGE_SIZE, dtype=np.float32)
-    nearest = np.full((len(lines), IMAGE_SIZE, IMAGE_SIZE), np.inf, np.float32)  # squared distance
+    nearest = np.full((len(lines), image_size, image_size), np.inf, np.float32)
     for line in lines.astype(np.float32).swapaxes(0, 1):  # one line of every image at a time
-        start, along = line[:, 0], line[:, 1] - line[:, 0]
-        x, y = pixel - start[:, :1], pixel - start[:, 1:]  # (count, 28)
-        x, y = x[:, None, :], y[:, :, None]
-        u, v = along.T[..., None, None]  # (count, 1, 1)
-        # The point of the line nearest to the pixel, from 0 (start) to 1 (stop).
-        where = np.clip((x * u + y * v) / np.maximum(u * u + v * v, 1e-6), 0, 1)
-        np.minimum(nearest, (x - where * u) ** 2 + (y - where * v) ** 2, out=nearest)
-    ink = 0.5 + 0.5 * np.tanh(1.5 * (radius - np.sqrt(nearest)) / blur)
-    return np.rint(255 * ink / ink.max(axis=(1, 2), keepdims=True)).astype(np.uint8)
+        np.minimum(nearest, squared_distance(line, image_size), out=nearest)
+    inside = radius - np.sqrt(nearest)  # pixels from the edge of the ink, negative on the paper
+    ink = 0.5 + 0.5 * np.tanh(1.5 * inside / blur)
+    darkest = ink.max(axis=(1, 2), keepdims=True)
+    return np.rint(255 * ink / darkest).astype(np.uint8)
+
+
+def squared_distance(line, image_size):
+    """From each pixel to the nearest point of a line, (count, 2, 2) -> (count, H, W)."""
+    start = line[:, 0, :, None, None]  # (count, 2, 1, 1)
+    along = line[:, 1, :, None, None] - start
+    pixel = np.arange(image_size, dtype=np.float32)
+    x = pixel[None, :] - start[:, 0]  # (count, 1, W), from the start of the line
+    y = pixel[:, None] - start[:, 1]  # (count, H, 1)
+    u = along[:, 0]  # (count, 1, 1)
+    v = along[:, 1]
+    squared_length = np.maximum(u * u + v * v, 1e-6)
+    share = np.clip((x * u + y * v) / squared_length, 0, 1)  # 0 at the start, 1 at the stop
+    return (x - share * u) ** 2 + (y - share * v) ** 2

@@ -1,11 +1,11 @@
-"""support/figures.py: entropies and errors against their formulas, PCA where it must be exact."""
+"""metrics.py: entropies and errors against their formulas, PCA where it must be exact."""
 
 import math
 
 import numpy as np
 import pytest
 
-from support.figures import cross_entropy, pca_reconstructions, report, score, table
+from support.metrics import cross_entropy, pca_reconstructions, report, score, table
 
 rng = np.random.default_rng(0)
 X = rng.random((6, 28, 28), np.float32)
@@ -62,28 +62,44 @@ def test_pca_keeps_off_0_and_1_and_takes_few_images():
     assert p.max() == pytest.approx(1 - 1 / 510)
 
 
-def test_report_and_table():
-    pca = np.full_like(X, 0.5)
-    present = {"A": np.arange(6) < 2, "b": np.arange(6) >= 2}
-    found = report(X, P, present, pca)
+PCA = np.full_like(X, 0.5)
+MEMBERS = {
+    "A": np.array([True, True, False, False, False, False]),
+    "b": np.array([False, False, True, True, True, True]),
+    "c": np.zeros(6, bool),  # a class without an image
+}
+MADE_FROM = {"model": "fingerprint of a model", "data": "fingerprint of the images"}
+
+
+def test_report():
+    found = report(X, P, MEMBERS, PCA, MADE_FROM)
+    assert found["model"] == "fingerprint of a model"
+    assert found["data"] == "fingerprint of the images"
     assert found["images"] == 6
     assert found["bce_floor"] == pytest.approx(cross_entropy(X, X).mean())
-    assert {key: found[key] for key in score(X, P)} == score(X, P)
-    assert found["pca"] == score(X, pca)
+    for key, number in score(X, P).items():
+        assert found[key] == number
+    assert found["pca"] == score(X, PCA)
     assert found["pca"]["bce"] == pytest.approx(math.log(2))
+
+
+def test_excess_of_each_class():
+    found = report(X, P, MEMBERS, PCA, MADE_FROM)
     excess = cross_entropy(X, P) - cross_entropy(X, X)
+    assert list(found["classes"]) == ["A", "b"]
     assert found["classes"]["A"] == pytest.approx(excess[:2].mean())
     assert found["classes"]["b"] == pytest.approx(excess[2:].mean())
-    assert (2 * found["classes"]["A"] + 4 * found["classes"]["b"]) / 6 == pytest.approx(
-        found["excess"]
-    )
+    mean = (2 * found["classes"]["A"] + 4 * found["classes"]["b"]) / 6
+    assert mean == pytest.approx(found["excess"])
 
-    lines = table(found).splitlines()
-    assert lines[0].startswith("6 test images")
-    assert f"{found['bce_floor']:.4f}" in lines[0]
-    for line, row in zip(lines[2:4], (found, found["pca"]), strict=True):
+
+def test_table():
+    found = report(X, P, MEMBERS, PCA, MADE_FROM)
+    first, _, autoencoder, pca, _, classes = table(found).splitlines()
+    assert first.startswith("6 test images")
+    assert f"{found['bce_floor']:.4f}" in first
+    for line, row in ((autoencoder, found), (pca, found["pca"])):
         numbers = [f"{row[key]:.4f}" for key in ("bce", "excess", "mse")]
         assert line.split()[1:] == [*numbers, f"{row['psnr']:.1f}", "dB"]
-    best, worst = sorted(found["classes"], key=found["classes"].get)
-    words = lines[-1].split()
-    assert [words[0], words[2]] == [best, worst]
+    best, _, worst, _ = classes.split()
+    assert found["classes"][best] < found["classes"][worst]

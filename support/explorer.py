@@ -1,27 +1,34 @@
 """The page that explores a run: a map of test images, morphs, drawing, and the numbers of a code.
 
-The page runs the network itself. It carries each model as a list of layers (`describe`), all arrays
-in one compressed block (`Block`), and a small graph of training codes for geodesics. Its hops are
+The page runs the network itself. It carries the encoder and the decoder as lists of layers, all
+arrays in one compressed block, and a small graph of training codes for geodesics. Its hops are
 measured between codes, where `morph` measures them between pictures.
 """
 
 import base64
 import gzip
 import json
-from pathlib import Path
 
 import numpy as np
 
+from support import pages
 from support.console import InputError
-from support.files import replacing
+from support.files import make_folder, replacing
 
-ACTIVATIONS = ("linear", "relu", "silu", "sigmoid", "gelu")
-KERNELS = ("Dense", "Conv2D", "Conv2DTranspose")
-LAYERS = (*KERNELS, "BatchNormalization", "UpSampling2D", "Add", "Activation", "Flatten", "Reshape")
-PLAIN = {"axis": -1, "groups": 1, "dilation_rate": (1, 1), "interpolation": "nearest"}
-SETTINGS = ("kernel_size", "strides", "padding", "size")  # that the page needs
+SCRIPTS = ("page", "network", "geodesic", "player", "map", "morph", "drawing", "code")
+ACTIVATIONS = ("linear", "relu", "silu", "sigmoid")
+KERNEL_LAYERS = ("Dense", "Conv2D", "Conv2DTranspose")
+LAYERS = (*KERNEL_LAYERS, "BatchNormalization", "Flatten", "Reshape")
+SUPPORTED_DEFAULTS = {  # settings of layers that the page knows with these values only
+    "axis": -1,
+    "data_format": "channels_last",
+    "dilation_rate": (1, 1),
+    "groups": 1,
+    "output_padding": None,
+}
 TRAINING_CODES = 10_000  # from which the graph is made
 COMPONENTS = 6  # principal components that have a slider
+FIRST_PAIRS = ("WG", "64")  # pairs of characters, the first morph that the page shows
 
 
 class Block:
@@ -30,108 +37,179 @@ class Block:
     def __init__(self):
         self.bytes = bytearray()
 
-    def add(self, array, scale=None):
-        """scale: what the page multiplies with, one number for each entry of the last axis."""
-        name = array.dtype.name.capitalize() + "Array"  # JavaScript's
-        place = {"type": name, "start": len(self.bytes), "size": array.nbytes}
+    def add(self, array):
+        place = {
+            "type": array.dtype.name.capitalize() + "Array",  # as JavaScript calls it
+            "start": len(self.bytes),
+            "size": array.nbytes,
+        }
         self.bytes += array.tobytes()
-        return place if scale is None else place | {"scale": self.add(np.float32(scale))}
+        return place
+
+    def add_scaled(self, array, scale):
+        """scale: what the page multiplies with, one number for each entry of the last axis."""
+        place = self.add(array)
+        place["scale"] = self.add(np.float32(scale))
+        return place
 
     def add_rounded(self, array, dtype):
-        """Adds floats as int8 or int16, with a scale for each entry of the last axis."""
+        """Adds floats (..., D) as int8 or int16 with D scales, a half or a quarter of the bytes."""
         largest = np.abs(array).reshape(-1, array.shape[-1]).max(axis=0)
         scale = np.where(largest > 0, largest, 1) / np.iinfo(dtype).max
-        return self.add(np.round(array / scale).astype(dtype), scale)
+        return self.add_scaled(np.round(array / scale).astype(dtype), scale)
 
 
-def describe(model, block):
-    """A Keras model as a list of dicts, one a layer; its weights go into the block.
+def export_layers(model, block):
+    """A Keras model whose layers stand in a row, as a list of dicts, one a layer.
+
+    The weights go into the block.
 
     Raises:
         InputError: the page does not know a layer or one of its settings.
     """
-    layers, number = [], {}
+    exported = []
     for layer in model.layers:
-        kind, settings = type(layer).__name__, layer.get_config()
-        activation = settings.get("activation", "linear")
-        odd = [key for key in PLAIN if settings.get(key, PLAIN[key]) != PLAIN[key]]
-        if kind not in (*LAYERS, "InputLayer") or activation not in ACTIVATIONS or odd:
-            what = ", ".join([kind, str(activation), *(f"{key}={settings[key]}" for key in odd)])
-            known = f"it knows {', '.join(LAYERS)} with {', '.join(ACTIVATIONS)}"
-            raise InputError(f"the page cannot run the layer {layer.name} ({what}); {known}")
-        shape = (1, 1, *layer.output.shape[1:])[-3:]  # height, width, channels; a vector is a pixel
-        entry = {"kind": kind, "activation": activation, "shape": shape}
-        entry |= {key: settings[key] for key in SETTINGS if key in settings}
-        inputs = layer.input if isinstance(layer.input, list) else [layer.input]
-        entry["from"] = [number.get(id(tensor)) for tensor in inputs]
-        number[id(layer.output)] = len(layers)
-        layers.append(entry | _weights(layer, kind, block))
-    if number.get(id(model.output)) is None or any(None in layer["from"] for layer in layers):
-        raise InputError(f"the page cannot run {model.name}: one of its layers is called twice")
-    return layers
+        kind = type(layer).__name__
+        if kind == "InputLayer":
+            continue
+        settings = layer.get_config()
+        check_layer(layer.name, kind, settings)
+        entry = {
+            "kind": kind,
+            "activation": settings.get("activation", "linear"),
+            "input_shape": pixel_shape(layer.input),
+            "shape": pixel_shape(layer.output),
+        }
+        if kind in KERNEL_LAYERS:
+            entry |= export_kernel(layer, kind, block)
+            entry["kernel_size"] = settings.get("kernel_size", (1, 1))
+            entry["strides"] = settings.get("strides", (1, 1))
+            entry["padding"] = settings.get("padding", "valid")
+        if kind == "BatchNormalization":
+            entry |= export_batch_norm(layer, block)
+        exported.append(entry)
+    return exported
 
 
-def _weights(layer, kind, block):
-    """The weights in a layer's dict."""
-    if kind == "BatchNormalization":
-        mean, variance = layer.moving_mean.numpy(), layer.moving_variance.numpy()
-        factor = (variance + layer.epsilon) ** -0.5 * (layer.gamma.numpy() if layer.scale else 1)
-        bias = (layer.beta.numpy() if layer.center else 0) - mean * factor
-        return {"factor": block.add(factor), "bias": block.add(bias)}
-    if kind not in KERNELS:
-        return {}
-    kernel = layer.kernel.numpy()  # (height, width, from, to); (from, to) of a Dense
-    kernel = kernel.swapaxes(2, 3) if kind == "Conv2DTranspose" else kernel
+def check_layer(name, kind, settings):
+    """Refuses a layer that the page cannot run. settings: the layer's configuration."""
+    activation = settings.get("activation", "linear")
+    unknown = []
+    if kind not in LAYERS:
+        unknown.append(kind)
+    if activation not in ACTIVATIONS:
+        unknown.append(f"activation={activation}")
+    for setting, default in SUPPORTED_DEFAULTS.items():
+        if settings.get(setting, default) != default:
+            unknown.append(f"{setting}={settings[setting]}")
+    if unknown:
+        raise InputError(
+            f"the page cannot run the layer {name} ({', '.join(unknown)}); "
+            f"it knows {', '.join(LAYERS)} with {', '.join(ACTIVATIONS)}"
+        )
+
+
+def pixel_shape(tensor):
+    """(height, width, channels) of a layer's input or output; a vector is a single pixel."""
+    return (1, 1, *tensor.shape[1:])[-3:]
+
+
+def export_kernel(layer, kind, block):
+    kernel = layer.kernel.numpy()  # (height, width, from, to), or (from, to) of a Dense
+    if kind == "Conv2DTranspose":
+        kernel = kernel.swapaxes(2, 3)  # Keras has (height, width, to, from)
     bias = layer.bias.numpy() if layer.use_bias else np.zeros(kernel.shape[-1], np.float32)
     return {"kernel": block.add_rounded(kernel, "int8"), "bias": block.add(bias)}
 
 
-def first_pair(codes, labels, index):
-    """Typical images of two unlike classes whose geodesic is cheap beside the straight line."""
-    from scipy.sparse.csgraph import dijkstra
-
-    members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-    off = [np.linalg.norm(codes[own] - codes[own].mean(axis=0), axis=1) for own in members]
-    typical = np.array([own[apart.argmin()] for own, apart in zip(members, off, strict=True)])
-    ends = np.linalg.norm(index.codes[:, None] - codes[typical], axis=2).argmin(axis=0)
-    straight = np.linalg.norm(codes[typical][:, None] - codes[typical], axis=2)
-    costs = index.graph.copy()
-    costs.data = index.cost(costs.data)
-    cost = dijkstra(costs, indices=ends)[:, ends] / np.maximum(straight, 1e-9)
-    cost[straight < np.percentile(straight, 90)] = np.inf
-    return typical[list(np.unravel_index(cost.argmin(), cost.shape))]
+def export_batch_norm(layer, block):
+    """Batch normalization as the page needs it: factor * x + bias."""
+    mean = layer.moving_mean.numpy()
+    variance = layer.moving_variance.numpy()
+    factor = 1 / np.sqrt(variance + layer.epsilon)
+    if layer.scale:
+        factor = factor * layer.gamma.numpy()
+    bias = -mean * factor
+    if layer.center:
+        bias = bias + layer.beta.numpy()
+    return {"factor": block.add(np.float32(factor)), "bias": block.add(np.float32(bias))}
 
 
-def write_page(path, title, network, block, names, tests, index):
-    """Writes the page.
+def first_pair(names, labels, codes):
+    """Indices of two typical images: of one of FIRST_PAIRS, else of the first and last class."""
+    present = np.unique(labels)
+    label_of = {names[label]: label for label in present.tolist()}
+    pair = [present[0], present[-1]]
+    for a, b in reversed(FIRST_PAIRS):
+        if a in label_of and b in label_of:
+            pair = [label_of[a], label_of[b]]
+    return [typical_image(codes, labels == label) for label in pair]
 
-    network: {"encoder": ..., "decoder": ...}, what `describe` made of them with this block.
-    names: dict of label to character. tests: images (N, 28, 28) in [0, 1], labels (N,), codes
-    (N, D) and their places on the map (N, 2). index: geodesic.py's graph of training codes.
+
+def typical_image(codes, is_in_class):
+    """The index of the code nearest to the mean of its class."""
+    distances = np.linalg.norm(codes - codes[is_in_class].mean(axis=0), axis=1)
+    return int(np.where(is_in_class, distances, np.inf).argmin())
+
+
+def principal_axes(codes):
+    """(N, D) -> (COMPONENTS, D): the directions in which codes vary most."""
+    _, _, axes = np.linalg.svd(codes - codes.mean(axis=0), full_matrices=False)
+    return axes[:COMPONENTS]
+
+
+def write_page(
+    path, *, title, encoder, decoder, names, images, labels, codes, points, graph, made_from
+):
+    """Writes the page, which opens offline.
+
+    Args:
+        path: the file to write.
+        title: the name of the run.
+        encoder, decoder: Keras models whose layers stand in a row.
+        names: dict of label to character.
+        images: (N, height, width) in [0, 1], height and width equal: the test images of the map.
+        labels: (N,), of the images.
+        codes: (N, D), of the images.
+        points: (N, 2), where the images lie on the map.
+        graph: a CodeGraph of at most TRAINING_CODES training codes.
+        made_from: dict of the fingerprints of what the page was made from, which it carries.
+
+    Raises:
+        InputError: the page does not know a layer or one of its settings.
     """
-    images, labels, codes, points = tests
-    axes = np.linalg.svd(codes - codes.mean(axis=0), full_matrices=False)[2][:COMPONENTS]
-    content = network | {"title": title, "names": list(names.values()), "price": index.price()}
-    content |= {
-        "labels": [list(names).index(label) for label in labels.tolist()],
-        "images": block.add(np.uint8(np.round(255 * images)).reshape(-1, 1), [1 / 255]),
+    block = Block()
+    bytes_of_images = np.uint8(np.round(255 * images))
+    class_numbers = {label: number for number, label in enumerate(names)}
+    content = {
+        "title": title,
+        "made_from": made_from,
+        "image_size": images.shape[1],
+        "code_size": codes.shape[1],
+        "encoder": export_layers(encoder, block),
+        "decoder": export_layers(decoder, block),
+        "names": list(names.values()),
+        "labels": [class_numbers[label] for label in labels.tolist()],
+        "images": block.add_scaled(bytes_of_images, [1 / 255]),
         "codes": block.add_rounded(codes, "int16"),
         "points": block.add_rounded(points, "int16"),
-        "nodes": block.add_rounded(index.codes, "int16"),
-        "starts": block.add(np.uint32(index.graph.indptr)),
-        "neighbours": block.add(np.uint16(index.graph.indices)),
-        "axes": axes.tolist(),
-        "first": first_pair(codes, labels, index).tolist(),
+        "axes": principal_axes(codes).tolist(),
+        "first": first_pair(names, labels, codes),
+        "nodes": block.add_rounded(graph.codes, "int16"),
+        "starts": block.add(np.uint32(graph.graph.indptr)),  # of each node's edges
+        "neighbours": block.add(np.uint16(graph.graph.indices)),  # at the edges' other ends
+        "price": graph.price(),
     }
-    here = Path(__file__).parent
-    page = here.joinpath("explorer.html").read_text("utf-8")
-    for mark, text in {
-        "{{look}}": here.joinpath("look.css").read_text("utf-8"),
-        "{{network}}": here.joinpath("network.js").read_text("utf-8"),
-        "{{content}}": json.dumps(content).replace("<", "\\u003c"),
-        "{{block}}": base64.b64encode(gzip.compress(block.bytes, mtime=0)).decode(),
-    }.items():
-        page = page.replace(mark, text)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as unfinished:
-        unfinished.write_text(page, "utf-8")
+    page = pages.fill(
+        "explorer.html",
+        {
+            "code_size": str(codes.shape[1]),
+            "style": pages.read("style.css"),
+            "content": json.dumps(content).replace("<", "\\u003c"),
+            "block": base64.b64encode(gzip.compress(block.bytes, mtime=0)).decode(),
+            "scripts": "\n".join(pages.read(f"{name}.js") for name in SCRIPTS),
+        },
+    )
+    make_folder(path.parent)
+    with replacing(path) as partial:
+        partial.write_text(page, "utf-8")

@@ -3,8 +3,8 @@
 import contextlib
 import hashlib
 import sys
-import time
 import zipfile
+from pathlib import PurePosixPath
 
 import click
 
@@ -12,65 +12,85 @@ from support.console import InputError, notice
 from support.files import replacing, temporary
 
 RETRIES = 3  # how often to try again at an address
-BACKOFF = 1  # seconds before the second try, doubled each time
+BACKOFF = 1  # seconds before the third try of a request, doubled each time
 TIMEOUT = (10, 30)  # seconds to wait for a connection, and for the next bytes of an answer
 LARGEST = 1 << 30  # bytes of the zip, and of each member unpacked
+LARGEST_DIRECTORY = 1 << 20  # bytes of the zip's directory, which is held in memory
 
 
 class DownloadError(OSError):
     """The files cannot be fetched; the message says why for each address."""
 
 
-class _ZipError(Exception):
-    """A zip cannot be fetched or read, or is not the expected one; the message says why."""
-
-    may_pass = False  # whether another try could help
-
-
-def download(folder, members, urls, archive=None, retries=RETRIES):
+def fetch(folder, members, urls, archive=None, retries=RETRIES):
     """Fetches the members of a zip on the web that are missing in `folder`; checks all of them.
 
     If the server knows range requests, only the members' bytes are fetched, else the whole zip.
-    If there is a zip at `archive`, it is used first. The caller locks the folder.
+    If there is a zip at `archive`, it is used instead. The caller locks the folder.
 
-    members: {path in the zip: md5}; each becomes a file in folder, named by the path's last part.
-    urls: addresses, tried in this order. retries: how often to try again at each.
-    Returns: the paths of the new files.
-    Raises: DownloadError: says why, for each address. OSError: a file cannot be read or written.
+    Args:
+        folder: where the members are written, each named by the last part of its path.
+        members: {path in the zip: md5}.
+        urls: addresses of the zip, tried in this order.
+        archive: the path of a zip that a person may have put there, or None.
+        retries: how often to try again at each address.
+
+    Returns:
+        The paths of the new files.
+
+    Raises:
+        DownloadError: says why, for each address.
         InputError: an existing file, or `archive`, is damaged or not the expected one.
+        OSError: a file cannot be read or written.
     """
-    wanted = {folder / name.rpartition("/")[2]: (name, md5) for name, md5 in members.items()}
-    missing = [path for path in wanted if not path.exists()]
-    for path, (_, md5) in wanted.items():
-        if path not in missing and _md5(path) != md5:
+    missing = {}
+    for name, md5 in members.items():
+        path = folder / PurePosixPath(name).name
+        if not path.exists():
+            missing[name] = path
+        elif _md5(path) != md5:
             raise InputError(f"{path}: its md5 sum is wrong; remove it and download again")
     if missing and archive and archive.exists():
-        try:
-            with contextlib.ExitStack() as stack:
-                _unpack(_open(archive, stack), wanted)
-        except _ZipError as error:
-            raise InputError(f"{archive}: {error}; get it again or remove it") from error
+        _unpack_archive(archive, missing, members)
     elif missing:
-        _fetch(folder, wanted, urls, retries)
-    return missing
+        _download(folder, missing, members, urls, retries)
+    return list(missing.values())
 
 
-def _fetch(folder, wanted, urls, retries):
-    failures = {}
+def _unpack_archive(archive, missing, members):
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            _unpack(opened, missing, members)
+    except OSError:
+        raise
+    except Exception as error:  # a damaged zip raises whatever the damage leads to
+        raise InputError(f"{archive}: {_reason(error)}; get it again or remove it") from error
+
+
+def _download(folder, missing, members, urls, retries):
+    """Tries one address after another; a file that is finished is not fetched again."""
+    import requests
+    from remotezip import RemoteIOError
+
+    failures = []
     with _make_session(retries) as session:
         for url in urls:
-            for attempt in range(retries + 1):
-                try:
-                    with contextlib.ExitStack() as stack:
-                        _unpack(_open_remote(url, session, folder, stack), wanted)
-                    return notice(f"downloaded from {url}")
-                except _ZipError as error:
-                    failures[url] = f"{url}: {error}"
-                    if attempt == retries or not error.may_pass:
-                        break
-                notice(f"{failures[url]}; trying again")
-                time.sleep(BACKOFF * 2**attempt)
-    raise DownloadError("; ".join(failures.values()) or "no address was given")
+            try:
+                _fetch_from(url, session, folder, missing, members, retries)
+            except requests.exceptions.SSLError as error:
+                failures.append(f"{url}: TLS error: {_first_cause(error)}")
+            except requests.exceptions.ProxyError as error:
+                failures.append(f"{url}: proxy error: {_first_cause(error)}")
+            except (requests.RequestException, RemoteIOError) as error:
+                failures.append(f"{url}: {_first_cause(error)}")
+            except OSError:  # a file cannot be written
+                raise
+            except Exception as error:  # a damaged zip raises whatever the damage leads to
+                failures.append(f"{url}: {_reason(error)}")
+            else:
+                notice(f"downloaded from {url}")
+                return
+    raise DownloadError("; ".join(failures) or "no address was given")
 
 
 def _make_session(retries):
@@ -81,7 +101,7 @@ def _make_session(retries):
     retry = Retry(
         total=retries,
         connect=0,  # nobody listens, or no such host
-        other=0,  # a bad certificate
+        other=0,  # a bad certificate, or a proxy that refuses
         status_forcelist=(408, 429, 500, 502, 503, 504),
         backoff_factor=BACKOFF,
         raise_on_status=False,  # return the last answer; its status is reported
@@ -94,52 +114,78 @@ def _make_session(retries):
     return session
 
 
-def _open_remote(url, session, folder, stack):
-    """Opens the zip at an address until `stack` is closed; fetches all of it only if needed."""
-    from remotezip import RangeNotSupported, RemoteZip
+def _fetch_from(url, session, folder, missing, members, retries):
+    """Fetches from one address; begins again where an answer breaks off, which Retry cannot see."""
+    from urllib3.exceptions import HTTPError
 
-    with _reading(), contextlib.suppress(RangeNotSupported):
-        return stack.enter_context(RemoteZip(url, session=session, timeout=TIMEOUT))
-    with _reading():
-        answer = stack.enter_context(session.get(url, stream=True, timeout=TIMEOUT))
+    for attempt in range(1 + retries):
+        try:
+            with _open_remote(url, session, folder) as opened:
+                _unpack(opened, missing, members)
+            return
+        except (HTTPError, EOFError):
+            if attempt < retries:
+                notice(f"{url}: the download is truncated; trying again")
+    raise zipfile.BadZipFile("the download is truncated")
+
+
+@contextlib.contextmanager
+def _open_remote(url, session, folder):
+    """Opens the zip at an address: by byte ranges, or fetched whole where the server has none."""
+    from remotezip import RemoteZip
+
+    last_byte = {"Range": "bytes=-1"}
+    with session.get(url, headers=last_byte, stream=True, timeout=TIMEOUT) as answer:
         answer.raise_for_status()
-    path = stack.enter_context(temporary(folder / "whole.zip"))
-    _copy(answer.raw, answer.raw.length_remaining or 0, path, "the zip")
-    return _open(path, stack)
+        if answer.status_code != 206:  # 206: partial content
+            with temporary(folder / "whole.zip") as path:
+                _copy(answer.raw, answer.raw.length_remaining, path, "the zip")
+                with zipfile.ZipFile(path) as opened:
+                    yield opened
+            return
+    with RemoteZip(url, session=session, timeout=TIMEOUT, fetcher=_RangeFetcher) as opened:
+        yield opened
 
 
-def _open(path, stack):
-    with _reading():
-        return stack.enter_context(zipfile.ZipFile(path))
+class _RangeFetcher:
+    """remotezip's fetcher of byte ranges, but for a directory too long to be held in memory."""
+
+    def __init__(self, *arguments, **options):
+        from remotezip import RemoteFetcher
+
+        self.fetcher = RemoteFetcher(*arguments, **options)
+
+    def fetch(self, data_range, stream=False):
+        first, last = data_range
+        if not stream and last is not None and last - first >= LARGEST_DIRECTORY:
+            raise zipfile.BadZipFile(f"its directory is over {LARGEST_DIRECTORY:,} bytes")
+        return self.fetcher.fetch(data_range, stream)
 
 
-def _unpack(opened, wanted):
-    """Writes the wanted files that do not exist; each gets its name once its md5 is right."""
-    for path, (name, md5) in wanted.items():
-        if path.exists():
+def _unpack(opened, missing, members):
+    """Writes the missing files; each gets its name once its md5 sum is right."""
+    for name, path in missing.items():
+        if path.exists():  # from an earlier try
             continue
-        with replacing(path) as unfinished:
-            with _reading():
-                info = opened.getinfo(name)
-                member = opened.open(info)
-            with member:
-                if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                    raise _ZipError(f"{name} is not deflated")  # others may unpack to any size
-                _copy(member, info.file_size, unfinished, name)
-            if _md5(unfinished) != md5:
-                raise _ZipError(f"the md5 sum of {name} is wrong")
+        if name not in opened.namelist():
+            raise zipfile.BadZipFile(f"{name} is not in it")
+        info = opened.getinfo(name)
+        with replacing(path) as partial:
+            with opened.open(info) as member:
+                _copy(member, info.file_size, partial, name)
+            if _md5(partial) != members[name]:
+                raise zipfile.BadZipFile(f"the md5 sum of {name} is wrong")
 
 
 def _copy(source, length, path, label):
-    """Copies all bytes of `source` to `path`. length: how many it claims to have."""
+    """Copies all bytes of `source` to `path`. length: how many it claims to have, or None."""
     hidden = not sys.stderr.isatty()
-    bar = click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden)
-    read = _reading()(source.read)  # as a decorator, so that only errors of `source` are converted
+    bar = click.progressbar(length=length or 0, label=label, file=sys.stderr, hidden=hidden)
     with open(path, "wb") as file, bar:
-        while block := read(1 << 18):
+        while block := source.read(1 << 18):
             bar.update(file.write(block))
-            if max(length, file.tell()) > LARGEST:
-                raise _ZipError(f"{label} is longer than {LARGEST:,} bytes")
+            if max(length or 0, file.tell()) > LARGEST:
+                raise zipfile.BadZipFile(f"{label} is over {LARGEST:,} bytes")
 
 
 def _md5(path):
@@ -147,24 +193,12 @@ def _md5(path):
         return hashlib.file_digest(file, "md5").hexdigest()
 
 
-@contextlib.contextmanager
-def _reading():
-    """Turns every error into a _ZipError, because a damaged zip can raise any exception."""
-    try:
-        yield
-    except Exception as error:
-        import requests
-        from remotezip import RemoteIOError, RemoteZipError
-        from urllib3.exceptions import HTTPError, TimeoutError
+def _reason(error):
+    return str(error) or type(error).__name__
 
-        cause = error.__context__ if isinstance(error, RemoteIOError) else error
-        reasons = (
-            (requests.exceptions.SSLError, "no secure connection, its certificate may be bad"),
-            (requests.ConnectionError, "no connection or no answer"),
-            (TimeoutError, "no answer in time"),
-            (HTTPError | EOFError, "it breaks off in the middle"),
-            (Exception, str(cause).strip('"') or type(cause).__name__),
-        )
-        failure = _ZipError(next(reason for kind, reason in reasons if isinstance(cause, kind)))
-        failure.may_pass = isinstance(cause, HTTPError | RemoteZipError | EOFError)
-        raise failure from error
+
+def _first_cause(error):
+    """The first of a chain of errors: the system's own words, without what libraries add."""
+    while error.__context__:
+        error = error.__context__
+    return _reason(error)

@@ -10,16 +10,13 @@ fall below the entropy of the grey pixels themselves. What lies above that floor
 0.0102 nats a pixel on test images of real EMNIST, where PCA with 32 components has 0.0635.
 """
 
-import signal
-
-if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends without traceback
-
 import contextlib
 import functools
 import math
 import os
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -27,11 +24,12 @@ import numpy as np
 
 import dataset
 from dataset import IMAGE_SIZE
-from support import explorer, figures, pictures, runs
-from support.console import CONTEXT_SETTINGS, Commands, InputError, import_keras, notice
-from support.ends import check_choice, choose_ends
-from support.files import locked, take_note
-from support.own import read_character
+from support import animation, endpoints, explorer, metrics, plots, runs
+from support.console import CONTEXT_SETTINGS, Commands, InputError, notice
+from support.files import file_fingerprint, locked, make_folder, replacing
+from support.geodesic import build_graph, geodesic_path, open_graph
+from support.lazy_keras import default_settings, keras
+from support.photo import read_character
 
 CODE_SIZE = 32  # numbers in a code
 BATCH_NORM_MOMENTUM = 0.9  # short runs on few images need running means that follow quickly
@@ -40,47 +38,51 @@ BATCH_SIZE = 128
 LEARNING_RATE = 0.005  # at the start; it falls along a cosine to 0 on the last step
 WEIGHT_DECAY = 0.05  # against overfitting; runs of more than EPOCHS epochs take more
 PREDICT_BATCH = 500  # images at a time when nothing is learned
-SMALLEST = 1e-7  # probabilities keep this distance from 0 and 1: finite logarithms
+MIN_PROBABILITY = 1e-7  # probabilities keep this distance from 0 and 1: finite logarithms
 
 # ---- the network
 
 
+@default_settings()
 def build_encoder():
     """The encoder, [0, 1]^(28, 28, 1) -> R^32."""
-    keras = import_keras()
-    layers = keras.layers
-
     image = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 1), name="image")
-    h = image
-    for filters, size, strides in ((32, 4, 2), (32, 3, 1), (64, 4, 2)):  # 14, 14, 7 pixels a side
-        h = layers.Conv2D(filters, size, strides, padding="same", activation="relu")(h)
-        h = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(h)
-    code = layers.Dense(CODE_SIZE, name="code")(layers.Flatten()(h))
+    h = convolution_and_norm(image, filters=32, size=4, strides=2)  # 14 x 14
+    h = convolution_and_norm(h, filters=32, size=3, strides=1)  # 14 x 14
+    h = convolution_and_norm(h, filters=64, size=4, strides=2)  # 7 x 7
+    h = keras.layers.Flatten()(h)
+    code = keras.layers.Dense(CODE_SIZE, name="code")(h)
     return keras.Model(image, code, name="encoder")
 
 
+def convolution_and_norm(h, filters, size, strides):
+    h = keras.layers.Conv2D(filters, size, strides, padding="same", activation="relu")(h)
+    return keras.layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(h)
+
+
+@default_settings()
 def build_decoder():
     """The decoder, R^32 -> [0, 1]^(28, 28, 1): it draws at half the size, then doubles it."""
-    keras = import_keras()
-    layers = keras.layers
-
     size = IMAGE_SIZE // 2
     code = keras.Input((CODE_SIZE,), name="code")
-    h = layers.Dense(size * size * 64, activation="silu")(code)
-    h = layers.Reshape((size, size, 64))(h)  # 14 x 14
-    h = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(h)
-    for filters in (32, 64):
-        h = layers.Conv2D(filters, 3, padding="same", activation="silu")(h)  # 14 x 14
-    up = layers.Conv2DTranspose(1, 4, 2, padding="same", activation="sigmoid", name="ink")
-    ink = up(h)  # 28 x 28
+    h = keras.layers.Dense(size * size * 64, activation="silu")(code)
+    h = keras.layers.Reshape((size, size, 64))(h)  # 14 x 14
+    h = keras.layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(h)
+    h = keras.layers.Conv2D(32, 3, padding="same", activation="silu")(h)
+    h = keras.layers.Conv2D(64, 3, padding="same", activation="silu")(h)
+    ink = keras.layers.Conv2DTranspose(  # 28 x 28
+        1, 4, strides=2, padding="same", activation="sigmoid", name="ink"
+    )(h)
     return keras.Model(code, ink, name="decoder")
 
 
+@default_settings()
 def build_autoencoder():
     """Encoder and decoder in a row, each a model of its own: [0, 1]^(28, 28, 1) -> the same."""
-    keras = import_keras()
     image = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 1), name="image")
-    return keras.Model(image, build_decoder()(build_encoder()(image)), name="autoencoder")
+    code = build_encoder()(image)
+    reconstruction = build_decoder()(code)
+    return keras.Model(image, reconstruction, name="autoencoder")
 
 
 # ---- the loss and the optimizer
@@ -91,24 +93,29 @@ def weight_decay(epochs):
     return WEIGHT_DECAY * max(1, math.sqrt(epochs / EPOCHS))
 
 
-def new_model(config, steps):
-    """A fresh autoencoder, compiled: the learning rate falls from its peak to 0 on the last step.
+@default_settings()
+def compile_for_training(autoencoder, learning_rate, epochs, steps_per_epoch):
+    """Gives an autoencoder its loss and its optimizer (Nadam, Dozat 2016).
 
-    steps: batches in an epoch. Keras computes the loss from the last sigmoid's logits, so it stays
-    exact where the network is certain and wrong.
+    The learning rate falls along a cosine from its peak to 0 on the last step. Keras computes the
+    loss from the last sigmoid's logits, so it stays exact where the network is certain and wrong.
     """
-    keras = import_keras()
-    keras.utils.set_random_seed(config["seed"])
-    autoencoder = build_autoencoder()
-    rate = keras.optimizers.schedules.CosineDecay(
-        config["learning_rate"], decay_steps=config["epochs"] * steps
-    )
-    nadam = keras.optimizers.Nadam(rate, weight_decay=weight_decay(config["epochs"]))
-    autoencoder.compile(nadam, "binary_crossentropy")
-    return autoencoder
+    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * steps_per_epoch)
+    optimizer = keras.optimizers.Nadam(schedule, weight_decay=weight_decay(epochs))
+    autoencoder.compile(optimizer, loss="binary_crossentropy")
 
 
 # ---- training
+
+
+def validation_count(train_count, test_count):
+    """How many images, the last of the training set, are held back to choose the best epoch.
+
+    As many as the test set has where that leaves at least half for training, else a sixth.
+    """
+    if 2 * test_count <= train_count:
+        return test_count
+    return max(1, train_count // 6)
 
 
 def batches(x, batch_size, seed, epoch):
@@ -124,11 +131,61 @@ def batches(x, batch_size, seed, epoch):
         epoch += 1
 
 
-def fit(run, config, autoencoder, x_train, x_val):
-    """Trains from the last finished epoch on, and saves each epoch in the run's folder.
+def batch_size_and_steps(config, x_train):
+    """The batch size, no larger than the training set, and the steps in an epoch."""
+    batch_size = min(config["batch_size"], len(x_train))
+    return batch_size, len(x_train) // batch_size
 
-    After a kill, call it again with the model of last.keras. That file is written last, and its
-    optimizer's step tells how many epochs are finished. If history.csv has one row more, that
+
+class SaveEpoch:
+    """After each epoch: keeps the best model, adds to the history, saves the last model.
+
+    last.keras, with the optimizer's state, is written last. If a kill comes before that, the
+    epoch is repeated.
+    """
+
+    def __init__(self, run, autoencoder, history, epochs):
+        self.run = run
+        self.autoencoder = autoencoder
+        # The same layers without the optimizer, whose state would triple the size of model.keras.
+        self.best = keras.Model(autoencoder.input, autoencoder.output, name="autoencoder")
+        self.history = history
+        self.epochs = epochs
+
+    def begin(self, epoch, logs=None):
+        self.learning_rate = float(self.autoencoder.optimizer.learning_rate)
+        self.started = time.perf_counter()
+
+    def end(self, epoch, logs):
+        row = {
+            "epoch": epoch + 1,
+            "loss": logs["loss"],
+            "val_loss": logs["val_loss"],
+            "learning_rate": self.learning_rate,
+            "seconds": time.perf_counter() - self.started,
+        }
+        if not math.isfinite(row["val_loss"]):
+            raise InputError(
+                f"epoch {epoch + 1}: the loss is NaN or infinite; lower --learning-rate"
+            )
+        best_before = min((row["val_loss"] for row in self.history), default=math.inf)
+        if row["val_loss"] < best_before:
+            runs.save_model(self.best, self.run / "model.keras")
+        self.history.append(row)
+        runs.write_history(self.run, self.history)
+        runs.save_model(self.autoencoder, self.run / "last.keras")
+        if not sys.stderr.isatty():  # there is no progress bar
+            notice(
+                f"epoch {epoch + 1}/{self.epochs}: {row['seconds']:.0f} s, "
+                f"loss {row['loss']:.4f}, validation {row['val_loss']:.4f}"
+            )
+
+
+@default_settings()
+def fit(run, config, autoencoder, x_train, x_validation):
+    """Trains a compiled autoencoder from its last finished epoch on, saving each in the run folder.
+
+    The optimizer's step tells how many epochs are finished. If history.csv has one row more, that
     epoch is repeated.
 
     Returns:
@@ -136,8 +193,10 @@ def fit(run, config, autoencoder, x_train, x_val):
     """
     batch_size, steps = batch_size_and_steps(config, x_train)
     finished = int(autoencoder.optimizer.iterations) // steps
-    history = runs.read_history(run, finished)
-    progress_bar = sys.stderr.isatty()
+    history = runs.read_history(run)[:finished]
+    if len(history) < finished:
+        raise InputError(f"{run / 'history.csv'}: epochs are missing; {runs.START_AGAIN}")
+    save = SaveEpoch(run, autoencoder, history, config["epochs"])
     try:
         with contextlib.redirect_stdout(sys.stderr):  # where Keras's progress bar belongs
             autoencoder.fit(
@@ -145,40 +204,42 @@ def fit(run, config, autoencoder, x_train, x_val):
                 steps_per_epoch=steps,
                 initial_epoch=finished,
                 epochs=config["epochs"],
-                validation_data=(x_val[..., None], x_val[..., None]),
+                validation_data=(x_validation[..., None], x_validation[..., None]),
                 validation_batch_size=PREDICT_BATCH,
-                callbacks=[runs.epoch_keeper(run, config, autoencoder, history, progress_bar)],
+                callbacks=[
+                    keras.callbacks.LambdaCallback(on_epoch_begin=save.begin, on_epoch_end=save.end)
+                ],
                 shuffle=False,  # batches does it
-                verbose=int(progress_bar),
+                verbose=1 if sys.stderr.isatty() else 0,
             )
     except KeyboardInterrupt:
         if history:
-            go_on = runs.command("train", run, "--resume")
-            notice(f"{len(history)} finished epochs are kept in {run}; go on with: {go_on}")
+            resume = runs.command_line("train", run, "--resume")
+            notice(f"{len(history)} finished epochs are kept in {run}; resume with: {resume}")
         raise
     return history
-
-
-def batch_size_and_steps(config, x_train):
-    batch_size = min(config["batch_size"], len(x_train))
-    return batch_size, len(x_train) // batch_size
 
 
 # ---- encode and decode
 
 
+@default_settings()
 def encode(autoencoder, x):
     """(N, 28, 28) in [0, 1] -> (N, 32)."""
     encoder = autoencoder.get_layer("encoder")
-    parts = [x[i : i + 50_000] for i in range(0, len(x), 50_000)]  # predict copies its input
-    return np.concatenate([encoder.predict(p, PREDICT_BATCH, verbose=0) for p in parts])
+    codes = []
+    for start in range(0, len(x), 50_000):  # predict copies its input
+        codes.append(encoder.predict(x[start : start + 50_000], PREDICT_BATCH, verbose=0))
+    return np.concatenate(codes)
 
 
+@default_settings()
 def decode(autoencoder, codes):
     """(..., 32) -> (..., 28, 28), clipped to [1e-7, 1 - 1e-7]; in one predict call."""
     decoder = autoencoder.get_layer("decoder")
-    p = decoder.predict(codes.reshape(-1, CODE_SIZE), batch_size=PREDICT_BATCH, verbose=0)
-    return p.reshape(*codes.shape[:-1], IMAGE_SIZE, IMAGE_SIZE).clip(SMALLEST, 1 - SMALLEST)
+    p = decoder.predict(codes.reshape(-1, CODE_SIZE), PREDICT_BATCH, verbose=0)
+    p = p.reshape(*codes.shape[:-1], IMAGE_SIZE, IMAGE_SIZE)
+    return p.clip(MIN_PROBABILITY, 1 - MIN_PROBABILITY)
 
 
 def reconstruct(autoencoder, x):
@@ -186,7 +247,7 @@ def reconstruct(autoencoder, x):
     return decode(autoencoder, encode(autoencoder, x))
 
 
-# ---- paths between codes
+# ---- the straight line between codes; the geodesic is in support/geodesic.py
 
 
 def linear_path(a, b, steps):
@@ -195,60 +256,99 @@ def linear_path(a, b, steps):
     return (1 - t) * a[:, None] + t * b[:, None]
 
 
-def geodesic_path(index, a, b, steps, autoencoder):
-    """Codes on the geodesics: (rows, 32), (rows, 32) -> (rows, steps, 32)."""
-    from support.geodesic import geodesic
-
-    path, unjoined = geodesic(index, a, b, steps, functools.partial(decode, autoencoder))
-    if unjoined.any():
-        notice(f"{unjoined.sum()} rows cross a gap between groups of codes, where it is narrowest")
-    return path
+# ---- a trained run
 
 
-# ---- a run's data and model
+class ModelReplacedError(Exception):
+    """Training has replaced the model since it was loaded."""
 
 
-def load_data(config):
-    """The training, validation and test images of a run, the test labels, each label's character.
+@dataclass(frozen=True)
+class TrainedRun:
+    """What test, morph and explore work with.
 
-    Validation is the last part of the training set: as long as the test set, else a sixth.
+    folder: the run folder. autoencoder: its best model. split: its data. names: dict of label to
+    character. x_test: (N, 28, 28) float32 in [0, 1]. y_test: (N,) int64. made_from: the
+    fingerprints of "model" and "data".
     """
-    folder = dataset.data_folder(config["data"], config["data_root"])
-    (x, _), (x_test, y_test) = dataset.load_emnist(config["split"], folder)
-    n = len(x_test) if 2 * len(x_test) <= len(x) else max(1, len(x) // 6)
-    if n == len(x):
-        raise InputError(f"only one training image in {folder}; at least 2 are needed")
-    return x[:-n], x[-n:], x_test, y_test, dataset.class_names(config["split"], folder)
+
+    folder: Path
+    autoencoder: object
+    split: dataset.Split
+    names: dict
+    x_test: np.ndarray
+    y_test: np.ndarray
+    made_from: dict
+
+    def load_training_images(self):
+        """The images of the training set: for training, and for validation."""
+        ((x, _),) = dataset.load(self.split, ["train"])
+        count = validation_count(len(x), len(self.x_test))
+        return x[:-count], x[-count:]
+
+    def check_model(self):
+        """Call it before a result is written: ModelReplacedError if the model is another now."""
+        path = self.folder / "model.keras"
+        if not path.exists() or file_fingerprint(path) != self.made_from["model"]:
+            raise ModelReplacedError
 
 
-def load_autoencoder(path, to_train=False):
-    """A run's autoencoder; InputError if the file is not one or its training cannot go on."""
-    autoencoder = runs.load_model(path, (IMAGE_SIZE, IMAGE_SIZE, 1), CODE_SIZE)
-    optimizer = getattr(autoencoder, "optimizer", None)  # of a model that is not compiled: none
-    if to_train and not isinstance(optimizer, import_keras().optimizers.Nadam):
-        raise InputError(f"{path}: from another version of this program; {runs.BEGIN_ANEW}")
-    return autoencoder
+def again_with_new_model(command):
+    """Decorates a command: it begins again if training replaces the model meanwhile."""
+
+    @functools.wraps(command)
+    def repeated(*args, **kwargs):
+        while True:
+            try:
+                return command(*args, **kwargs)
+            except ModelReplacedError:
+                notice("training has replaced the model meanwhile; beginning again")
+
+    return repeated
 
 
-def open_run(run, data_root):
-    """A run's trained autoencoder, its data, and a note of the files of both."""
-    config = runs.read_config(run) | ({"data_root": data_root} if data_root else {})
+def open_run(run_dir, data_root):
+    """The TrainedRun of a folder.
+
+    data_root: the folder of its data, if they moved.
+
+    Raises:
+        FileNotFoundError: there is no run, no finished epoch, or its data are missing.
+        InputError: a file is damaged, or the data are not the run's.
+    """
+    run = Path(run_dir)
+    config = runs.read_config(run)
     path = run / "model.keras"
     if not path.exists():
-        go_on = runs.command("train", run, "--resume")
-        raise FileNotFoundError(f"no finished epoch in {run}; go on with: {go_on}")
-    folder = dataset.data_folder(config["data"], config["data_root"])
-    note = take_note(path, *dataset.data_files(config["split"], folder))
-    return load_autoencoder(path), load_data(config), note
+        resume = runs.command_line("train", run, "--resume")
+        raise FileNotFoundError(f"no finished epoch in {run}; resume with: {resume}")
+    model_fingerprint = file_fingerprint(path)
+    autoencoder = load_autoencoder(path)
+    split = find_data_of_run(config, data_root)
+    ((x_test, y_test),) = dataset.load(split, ["test"])
+    return TrainedRun(
+        folder=run,
+        autoencoder=autoencoder,
+        split=split,
+        names=split.class_names(),
+        x_test=x_test,
+        y_test=y_test,
+        made_from={"model": model_fingerprint, "data": config["fingerprint"]},
+    )
+
+
+def find_data_of_run(config, data_root):
+    """The Split that a run was trained on: in data_root, else where it was, else in DATA_ROOT."""
+    roots = [data_root] if data_root else [config["data_root"], dataset.resolve_root()]
+    return dataset.find_again(config["data"], config["split"], config["fingerprint"], roots)
+
+
+def load_autoencoder(path):
+    """A run's autoencoder; InputError if the file is not one."""
+    return runs.load_model(path, (IMAGE_SIZE, IMAGE_SIZE, 1), CODE_SIZE)
 
 
 # ---- the command line
-
-COUNT, ROWS, SEED = click.IntRange(1), click.IntRange(1, 1000), click.IntRange(0, 2**32 - 1)
-FILE, FOLDER = click.Path(dir_okay=False), click.Path(file_okay=False)
-DATA, PATH = click.Choice(["auto", "emnist", "demo"]), click.Choice(["linear", "geodesic"])
-PATH_HELP = "geodesic stays close to handwriting, using up to 120,000 training images."
-SUFFIXES = (".png", ".gif", ".html", ".npz")
 
 
 @click.group(cls=Commands, context_settings=CONTEXT_SETTINGS)
@@ -256,10 +356,10 @@ def cli():
     """A convolutional autoencoder of handwritten characters with a code of 32 numbers."""
 
 
-run_dir_option = click.option(
-    "--run-dir", type=FOLDER, default=runs.DEFAULT_RUN, help="The run folder."
-)
-moved_data_option = click.option("--data-root", type=FOLDER, help="The data folder, if it moved.")
+def check_not_empty(ctx, param, value):
+    if not value:  # as by a variable that is not set
+        raise click.BadParameter("expected the name of a folder")
+    return value
 
 
 def check_finite(ctx, param, value):
@@ -268,165 +368,319 @@ def check_finite(ctx, param, value):
     return value
 
 
+SEED = click.IntRange(0, 2**32 - 1)
+
+run_dir_option = click.option(
+    "--run-dir",
+    type=click.Path(file_okay=False),
+    default=runs.DEFAULT_RUN,
+    callback=check_not_empty,
+    help="Run folder.",
+)
+
+
 @cli.command()
-@click.option("--data", type=DATA, default="auto", help="auto: EMNIST, else demo.")
+@click.option(
+    "--data",
+    type=click.Choice(["auto", "emnist", "demo"]),
+    default="auto",
+    help="Data set; auto falls back to the demo set.",
+)
 @dataset.split_option
 @dataset.data_root_option
 @run_dir_option
-@click.option("--epochs", type=COUNT, default=EPOCHS, help="Passes over the images.")
-@click.option("--batch-size", type=COUNT, default=BATCH_SIZE, help="Images in a step.")
+@click.option("--epochs", type=click.IntRange(1), default=EPOCHS, help="Passes over the images.")
+@click.option("--batch-size", type=click.IntRange(1), default=BATCH_SIZE, help="Batch size.")
 @click.option(
-    "--learning-rate", default=LEARNING_RATE, callback=check_finite, help="At first; it falls to 0."
+    "--learning-rate",
+    default=LEARNING_RATE,
+    callback=check_finite,
+    help="Initial learning rate; cosine decay to 0.",
 )
 @click.option("--seed", type=SEED, default=0, help="Seed of the weights and the image order.")
-@click.option("--resume", is_flag=True, help="Go on with the run, using its own options.")
+@click.option("--resume", is_flag=True, help="Resume with the run's own options.")
 @click.option("--overwrite", is_flag=True, help="Remove the run's files and start again.")
 @click.pass_context
 def train(ctx, run_dir, data, split, data_root, resume, overwrite, **options):
-    """Train an autoencoder, or go on with the run in the run folder."""
-    given = {name for name in ctx.params if ctx.get_parameter_source(name).name == "COMMANDLINE"}
-    if resume and given - {"resume", "run_dir", "data_root"}:
-        raise click.UsageError("--resume takes its options from the run; drop the others")
+    """Train an autoencoder, or resume an interrupted run."""
+    if resume:
+        refuse_options_beside_resume(ctx)
     if data == "demo" and split != "balanced":
         raise click.UsageError("the demo set exists only for --split balanced")
-    run, root = Path(run_dir), os.path.abspath(dataset.resolve_root(data_root))
+    run = Path(run_dir)
     if resume:
-        config = runs.read_config(run) | ({"data_root": root} if "data_root" in given else {})
+        config = runs.read_config(run)
+        found = find_data_of_run(config, data_root)
     else:
-        found = dataset.find_data(data, split, root)
-        config = {"data": found, "split": split, "data_root": root, **options}
+        runs.is_run(run)  # refuses a folder that is somebody's
+        found = dataset.find_data(data, split, data_root)
+        config = {"data": found.data, "split": split, **options}
+
     with locked(run, wait=False):
-        if not (resume or overwrite):
-            runs.refuse_other(run, config)
-        if not overwrite and runs.is_complete(run):
+        is_new = overwrite or not runs.is_run(run)
+        if not is_new:
+            runs.check_same_options(run, config)
+            runs.check_same_data(run, dataset.fingerprint(found))
+        if not is_new and runs.is_complete(run):
             click.echo(f"{run}: already complete, {config['epochs']} epochs")
         else:
-            train_run(run, config, overwrite)
-    if config["data"] == "demo" and data == "auto" and not resume:
-        notice(f"there are no EMNIST files in {root}: this was the built-in demo set")
+            train_run(run, config, found, is_new)
+    if found.data == "demo" and data == "auto" and not resume:
+        notice(f"there are no EMNIST files in {found.folder.parent}: this was the demo set")
 
 
-def train_run(run, config, overwrite):
+def refuse_options_beside_resume(ctx):
+    for name in ctx.params:
+        is_given = ctx.get_parameter_source(name).name == "COMMANDLINE"
+        if is_given and name not in ("resume", "run_dir", "data_root"):
+            raise click.UsageError("--resume takes its options from the run; drop the others")
+
+
+def train_run(run, config, split, is_new):
     """Trains in the run folder, which must be locked, and reports."""
-    x_train, x_val, x_test, *_ = load_data(config)
-    description = runs.describe(train=x_train, validation=x_val, test=x_test)
-    _, steps = batch_size_and_steps(config, x_train)
-    if overwrite or not (run / "config.json").exists():
-        autoencoder = new_model(config, steps)
-        runs.begin(run, config | description)
-    else:
-        runs.refuse_other_data(run, description)
-        last = run / "last.keras"
-        autoencoder = load_autoencoder(last, True) if last.exists() else new_model(config, steps)
-    history = fit(run, config, autoencoder, x_train, x_val)
-    floor = figures.cross_entropy(x_val, x_val).mean()
-    pictures.draw_curves(run / "curves.png", history, floor)
+    (x, _), (x_test, _) = dataset.load(split)
+    count = validation_count(len(x), len(x_test))
+    if count == len(x):
+        raise InputError(f"only one training image in {split.folder}; at least 2 are needed")
+    x_train, x_validation = x[:-count], x[-count:]
+    if is_new:
+        create_run(run, config, split, x_train, x_validation, x_test)
+    autoencoder = open_for_training(run, config, x_train)
+    history = fit(run, config, autoencoder, x_train, x_validation)
 
+    floor = metrics.cross_entropy(x_validation, x_validation).mean()
+    plots.draw_curves(run / "curves.png", history, floor)
     best = min(history, key=lambda row: row["val_loss"])
-    excess = f"{best['val_loss'] - floor:.4f} above the floor"
+    test_it = runs.command_line("test", run)
+    morph_it = runs.command_line("morph", run)
     click.echo(f"model       {run / 'model.keras'}, epoch {best['epoch']} of {len(history)}")
-    click.echo(f"validation  {best['val_loss']:.4f}, {excess}")
-    click.echo(f"next        {runs.command('test', run)}; {runs.command('morph', run)}")
+    click.echo(
+        f"validation  {best['val_loss']:.4f}, {best['val_loss'] - floor:.4f} above the floor"
+    )
+    click.echo(f"next        {test_it}; {morph_it}")
+
+
+def create_run(run, config, split, x_train, x_validation, x_test):
+    """Makes the folder a run, by its config.json."""
+    root = split.folder.parent if split.data == "demo" else split.folder
+    counts = {"train": len(x_train), "validation": len(x_validation), "test": len(x_test)}
+    identity = {
+        "data_root": os.path.abspath(root),
+        "counts": counts,
+        "fingerprint": dataset.fingerprint(split),
+    }
+    runs.create_run(run, config | identity)
+
+
+@default_settings()
+def open_for_training(run, config, x_train):
+    """The autoencoder of last.keras; a fresh one, saved there, if no epoch is finished."""
+    path = run / "last.keras"
+    if path.exists():
+        autoencoder = load_autoencoder(path)
+        if getattr(autoencoder, "optimizer", None) is None:
+            raise InputError(f"{path}: it has no optimizer to go on with; {runs.START_AGAIN}")
+        return autoencoder
+    if runs.read_history(run):
+        raise InputError(
+            f"{path} is missing, so the training cannot be resumed: test and morph still work; "
+            f"{runs.START_AGAIN}"
+        )
+    keras.utils.set_random_seed(config["seed"])
+    autoencoder = build_autoencoder()
+    _, steps = batch_size_and_steps(config, x_train)
+    compile_for_training(autoencoder, config["learning_rate"], config["epochs"], steps)
+    autoencoder.optimizer.build(autoencoder.trainable_variables)
+    runs.save_model(autoencoder, path)
+    return autoencoder
 
 
 @cli.command()
 @run_dir_option
-@moved_data_option
+@dataset.data_root_option
+@again_with_new_model
 def test(run_dir, data_root):
     """Measure the reconstructions of the test images and draw them."""
-    run = Path(run_dir)
-    autoencoder, (x_train, _, x, y, names), _ = open_run(run, data_root)
-    codes = encode(autoencoder, x)
-    p = decode(autoencoder, codes)
+    run = open_run(run_dir, data_root)
+    codes = encode(run.autoencoder, run.x_test)
+    p = decode(run.autoencoder, codes)
+    x_train, _ = run.load_training_images()
+    p_of_pca = metrics.pca_reconstructions(x_train, run.x_test, CODE_SIZE)
+    members = {name: run.y_test == label for label, name in run.names.items()}
+    report = metrics.report(run.x_test, p, members, p_of_pca, run.made_from)
+    sample, points = plots.place_codes(codes)
 
-    present = {name: y == label for label, name in names.items() if (y == label).any()}
-    report = figures.report(x, p, present, figures.pca_reconstructions(x_train, x, CODE_SIZE))
-    runs.write_json(run / "test.json", report)
-    pictures.draw_reconstructions(run / "reconstructions.png", x, p, present)
-    shown, points = pictures.place_codes(codes)
-    pictures.draw_codes(run / "codes.png", points, y[shown], names)
-    click.echo(figures.table(report))
-    click.echo(f"pictures: {run / 'reconstructions.png'}, {run / 'codes.png'}")
+    run.check_model()
+    runs.write_json(run.folder / "test.json", report)
+    pictures = run.folder / "reconstructions.png", run.folder / "codes.png"
+    plots.draw_reconstructions(pictures[0], run.x_test, p, members, CODE_SIZE)
+    plots.draw_codes(pictures[1], points, run.y_test[sample], run.names, CODE_SIZE)
+    click.echo(metrics.table(report))
+    click.echo(f"pictures: {pictures[0]}, {pictures[1]}")
 
 
-def check_out(ctx, param, value):
-    if value and Path(value).suffix.lower() not in SUFFIXES:
+def check_suffix(ctx, param, value):
+    if value and Path(value).suffix.lower() not in (".png", ".gif", ".html", ".npz"):
         raise click.BadParameter("--out must end in .png, .gif, .html or .npz")
     return value
 
 
 @cli.command()
 @run_dir_option
-@moved_data_option
-@click.option("--path", type=PATH, default="linear", help=PATH_HELP)
+@dataset.data_root_option
+@click.option(
+    "--path",
+    type=click.Choice(["linear", "geodesic"]),
+    default="linear",
+    help="geodesic stays close to handwriting, using up to 120,000 training images.",
+)
 @click.option("--steps", type=click.IntRange(2, 1000), default=10, help="Frames from end to end.")
-@click.option("--rows", type=ROWS, show_default="10", help="Random pairs of test images.")
+@click.option(
+    "--rows",
+    type=click.IntRange(1, endpoints.MAX_ROWS),
+    show_default=str(endpoints.DEFAULT_ROWS),
+    help="Random pairs of test images.",
+)
 @click.option("--from", "from_text", help="A word to morph from; each character has a row.")
 @click.option("--to", "to_text", help="A word of the same length to morph into.")
-@click.option("--image", "images", multiple=True, help="Your picture of one character; repeat it.")
+@click.option(
+    "--image",
+    "images",
+    multiple=True,
+    help="Photo or scan of one character; give two or more.",
+)
 @click.option(
     "--seed", type=SEED, show_default="0; words: typical images", help="Seed of the random images."
 )
 @click.option("--scale", type=click.IntRange(1, 50), default=4, help="Enlarges a .gif or .html.")
 @click.option(
     "--out",
-    type=FILE,
-    callback=check_out,
+    type=click.Path(dir_okay=False),
+    callback=check_suffix,
     show_default="RUN_DIR/morph.png",
     help="The file: .png grid, .gif animation, .html page or .npz arrays.",
 )
+@again_with_new_model
 def morph(run_dir, data_root, path, steps, rows, from_text, to_text, images, seed, scale, out):
-    """Turn characters into other characters, along paths between their codes."""
-    count = check_choice(rows, from_text, to_text, images)
-    pictures.check_size(out or "", count, steps, IMAGE_SIZE, scale)
-    own = [read_character(image) for image in images]
-    run = Path(run_dir)
-    autoencoder, (x_train, x_val, x, y, names), note = open_run(run, data_root)
-    to_codes = functools.partial(encode, autoencoder)
-    ends = choose_ends(own, from_text, to_text, rows, seed, x, y, names, to_codes)
+    """Morph characters into other characters, along paths between their codes."""
+    row_count = endpoints.check_choice(rows, from_text, to_text, images)
+    suffix = Path(out).suffix.lower() if out else ".png"
+    animation.check_size(suffix, row_count, steps, IMAGE_SIZE, scale)
+    characters = [read_character(image, IMAGE_SIZE) for image in images]
+    run = open_run(run_dir, data_root)
+    target = choose_output(out, run, "morph.png", images)
 
-    shown = (ends.names != "").all(axis=1)  # the other rows stay blank
-    a, b = (to_codes(images) for images in ends.images[shown].swapaxes(0, 1))
-    if path == "geodesic":
-        from support.geodesic import open_index
-
-        to_images = functools.partial(decode, autoencoder)
-        index = open_index(
-            run / "index.npz", note, lambda: map(to_codes, (x_train, x_val)), to_images
+    if characters:
+        ends = endpoints.picture_pairs(characters)
+    elif from_text is not None:
+        encode_images = functools.partial(encode, run.autoencoder)
+        ends = endpoints.word_pairs(
+            from_text, to_text, run.x_test, run.y_test, run.names, encode_images, seed
         )
-        shown_codes = geodesic_path(index, a, b, steps, autoencoder)
     else:
-        notice("the straight line can leave handwriting; --path geodesic stays close to it")
-        shown_codes = linear_path(a, b, steps)
-    codes = np.zeros((len(shown), steps, CODE_SIZE), np.float32)
-    frames = np.zeros((len(shown), steps, IMAGE_SIZE, IMAGE_SIZE), np.float32)
-    codes[shown], frames[shown] = shown_codes, decode(autoencoder, shown_codes)
+        ends = endpoints.random_pairs(run.x_test, run.y_test, run.names, row_count, seed or 0)
 
-    out = Path(out or run / "morph.png")
-    pictures.write_morph(out, f"{ends.title}, {path} path", ends, codes, frames, scale)
-    click.echo(out)
+    codes = np.zeros((row_count, steps, CODE_SIZE), np.float32)
+    frames = np.zeros((row_count, steps, IMAGE_SIZE, IMAGE_SIZE), np.float32)
+    codes[ends.not_blank] = morph_codes(run, ends.images[ends.not_blank], path, steps)
+    frames[ends.not_blank] = decode(run.autoencoder, codes[ends.not_blank])
+
+    run.check_model()
+    write_morph(target, ends, codes, frames, f"{ends.title}, {path} path", scale)
+    click.echo(out or target)
+
+
+def choose_output(out, run, own_name, inputs=()):
+    """The file to write: `out`, links followed; without it, own_name in the run folder.
+
+    Raises:
+        InputError: `out` names an input: a picture given, a data file, another file of the run.
+    """
+    if not out:
+        return run.folder / own_name
+    target = Path(out).resolve()
+    names_picture = target in [Path(path).resolve() for path in inputs]
+    names_run_file = (
+        target.parent == run.folder.resolve()
+        and target.name in runs.RUN_FILES
+        and target.name != own_name
+    )
+    if names_picture or names_run_file or run.split.owns(target):
+        raise InputError(f"--out {out} would replace a file that this program reads; name another")
+    return target
+
+
+def morph_codes(run, images, path, steps):
+    """Codes on the paths between images: (rows, 2, 28, 28) -> (rows, steps, 32)."""
+    start = encode(run.autoencoder, images[:, 0])
+    end = encode(run.autoencoder, images[:, 1])
+    if path == "linear":
+        notice("the straight line can leave handwriting; --path geodesic stays close to it")
+        return linear_path(start, end, steps)
+    decode_codes = functools.partial(decode, run.autoencoder)
+
+    def encode_training_images():
+        x_train, x_validation = run.load_training_images()
+        return np.concatenate([encode(run.autoencoder, x) for x in (x_train, x_validation)])
+
+    graph = open_graph(
+        run.folder / "index.npz", run.made_from, encode_training_images, decode_codes
+    )
+    return geodesic_path(graph, start, end, steps, decode_codes)
+
+
+def write_morph(path, ends, codes, frames, title, scale):
+    """Writes a morph in the format that the ending of `path` names."""
+    make_folder(path.parent)
+    match path.suffix.lower():
+        case ".npz":
+            with replacing(path) as partial, open(partial, "wb") as file:
+                np.savez_compressed(
+                    file, frames=frames, codes=codes, labels=ends.labels, indices=ends.indices
+                )
+        case ".gif":
+            animation.write_gif(path, frames, scale)
+        case ".html":
+            animation.write_html(path, frames, scale, title)
+        case _:
+            plots.draw_morph(path, frames, ends, title)
 
 
 @cli.command()
 @run_dir_option
-@moved_data_option
-@click.option("--out", type=FILE, show_default="RUN_DIR/explore.html", help="The page to write.")
+@dataset.data_root_option
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False),
+    show_default="RUN_DIR/explore.html",
+    help="The page to write.",
+)
+@again_with_new_model
 def explore(run_dir, data_root, out):
     """Make a page to play with the network in a browser; it works offline."""
-    from support.geodesic import build_index
+    run = open_run(run_dir, data_root)
+    target = choose_output(out, run, "explore.html")
+    codes = encode(run.autoencoder, run.x_test)
+    sample, points = plots.place_codes(codes)
+    x_train, _ = run.load_training_images()
+    order = np.random.default_rng(0).permutation(len(x_train))
+    graph = build_graph(encode(run.autoencoder, x_train[order[: explorer.TRAINING_CODES]]))
 
-    run = Path(run_dir)
-    autoencoder, (x_train, _, x, y, names), _ = open_run(run, data_root)
-    block, parts = explorer.Block(), ("encoder", "decoder")
-    network = {part: explorer.describe(autoencoder.get_layer(part), block) for part in parts}
-    codes = encode(autoencoder, x)
-    shown, points = pictures.place_codes(codes)
-    tests = x[shown], y[shown], codes[shown], points
-    sample = np.random.default_rng(0).permutation(len(x_train))[: explorer.TRAINING_CODES]
-    out = Path(out or run / "explore.html")
-    index = build_index(encode(autoencoder, x_train[sample]))
-    explorer.write_page(out, run.resolve().name, network, block, names, tests, index)
-    click.echo(out)
+    run.check_model()
+    explorer.write_page(
+        target,
+        title=run.folder.resolve().name,
+        encoder=run.autoencoder.get_layer("encoder"),
+        decoder=run.autoencoder.get_layer("decoder"),
+        names=run.names,
+        images=run.x_test[sample],
+        labels=run.y_test[sample],
+        codes=codes[sample],
+        points=points,
+        graph=graph,
+        made_from=run.made_from,
+    )
+    click.echo(out or target)
 
 
 if __name__ == "__main__":

@@ -12,28 +12,26 @@ convert_idx.sh turns NIST's binary files into text. The text is parsed once and 
 After that only the npz is read.
 """
 
-import signal
-
-if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends without traceback
-
 import os
-import shlex
+import re
 import string
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import numpy as np
 
 from support.console import CONTEXT_SETTINGS, Commands, InputError, notice
-from support.download import RETRIES, DownloadError
-from support.download import download as fetch_members
-from support.files import is_stale, locked, read_npz, replacing, save_npz, take_note, writable
-from support.formats import convert, read_images, read_mapping, write_idx
+from support.download import RETRIES, DownloadError, fetch
+from support.files import array_fingerprint, has_changed, locked, read_npz, save_npz, stamp
+from support.idx import convert, read_mapping, read_numbers, write_idx, write_mapping
+
+# ---- what EMNIST is
 
 IMAGE_SIZE = 28  # pixels a side
-PIXELS = IMAGE_SIZE * IMAGE_SIZE
 PARTS = ("train", "test")
+ARRAYS = ("x_train", "y_train", "x_test", "y_test")  # of the cache
 CONTENTS = ("images-idx3", "labels-idx1")
 
 _MERGED = string.digits + string.ascii_uppercase + "abdefghnqrt"  # c, i, j, ... count as C, I, J
@@ -50,8 +48,117 @@ URLS = (  # two zips with the same members, all six splits
     "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip",
     "https://rds.westernsydney.edu.au/Institutes/MARCS/BENS/EMNIST/emnist-gzip.zip",
 )
-MD5_FILE = Path(__file__).parent / "support/nist.md5"  # as md5sum writes it
-MD5 = dict(line.split()[::-1] for line in MD5_FILE.read_text().splitlines())  # path in the zip: sum
+ZIP_NAMES = ("gzip.zip", "emnist-gzip.zip")  # what these zips are called in a data folder
+MD5_FILE = Path(__file__).resolve().parent / "support/nist.md5"  # as md5sum writes it
+MD5 = dict(line.split()[::-1] for line in MD5_FILE.read_text("utf-8").splitlines())
+
+
+# ---- where it lies
+
+
+@dataclass(frozen=True)
+class Split:
+    """The files of one split in one folder. Each file is called after its stem:
+
+    emnist-balanced-train-images-idx3-ubyte, or .gz    NIST's binary file, here or in gzip/
+    emnist-balanced-train-images-idx3-txt              its text, made by convert_idx.sh
+
+    name: "balanced", "byclass", ... folder: where the files lie. data: "emnist" or "demo".
+    """
+
+    name: str
+    folder: Path
+    data: str = "emnist"
+
+    @property
+    def cache(self):
+        """The npz that is made from the other files; it may not exist yet."""
+        return self.folder / f"emnist-{self.name}.npz"
+
+    @property
+    def stems(self):
+        return [self.stem(part, content) for part in PARTS for content in CONTENTS]
+
+    def stem(self, part, content):
+        return f"emnist-{self.name}-{part}-{content}"
+
+    def ubyte(self, stem):
+        """The binary file, in the order in which convert_idx.sh looks for it; None if missing."""
+        for name in (f"{stem}-ubyte", f"{stem}-ubyte.gz"):
+            if (self.folder / name).is_file():
+                return self.folder / name
+        for name in (f"{stem}-ubyte", f"{stem}-ubyte.gz"):
+            if (self.folder / "gzip" / name).is_file():
+                return self.folder / "gzip" / name
+        return None
+
+    def text(self, stem):
+        return self.folder / f"{stem}-txt"
+
+    def sources(self):
+        """The files from which the cache is made: binary files, texts where there are none."""
+        found = [self.ubyte(stem) or self.text(stem) for stem in self.stems]
+        return [path for path in found if path.exists()]
+
+    def missing(self):
+        """The stems of which there is neither the binary file nor the text."""
+        return [s for s in self.stems if not (self.ubyte(s) or self.text(s).exists())]
+
+    def is_there(self):
+        return self.cache.exists() or not self.missing()
+
+    def class_names(self):
+        """The character of each label, from the mapping file, else the standard classes."""
+        path = self._mapping()
+        return read_mapping(path) if path else dict(CLASSES[self.name])
+
+    def _mapping(self):
+        name = f"emnist-{self.name}-mapping.txt"
+        for path in (self.folder / name, self.folder / "gzip" / name):
+            if path.exists():
+                return path
+        return None
+
+    def check_labels(self, part, y):
+        """Refuses labels (N,) that have no character.
+
+        Raises:
+            InputError: names the mapping file, or the line of the label.
+        """
+        unknown = ~np.isin(y, list(self.class_names()))
+        if not unknown.any():
+            return
+        place = unknown.argmax()
+        label = y[place]
+        if label in CLASSES[self.name]:
+            raise InputError(
+                f"{self._mapping()} lacks the label {label}, which the data has: get the file "
+                "again, or delete it to use the standard classes"
+            )
+        labels = self.text(self.stem(part, "labels-idx1"))
+        raise InputError(
+            f"{labels}, line {place + 1}: {label} is not a label of the split; get the file again"
+        )
+
+    def owns(self, path):
+        """Whether a path is that of a data file in the folder, of this split or another."""
+        folders = (self.folder.resolve(), self.folder.resolve() / "gzip")
+        is_data = path.name.startswith("emnist-") or path.name in ZIP_NAMES
+        return is_data and path.resolve().parent in folders
+
+
+def resolve_root(data_root=None):
+    """DATA_ROOT as a Path: the argument, else the environment's DATA_ROOT, else "data"."""
+    return Path(os.path.expanduser(data_root or os.environ.get("DATA_ROOT") or "data"))
+
+
+def split_in(data_root=None, split="balanced", data="emnist"):
+    """The Split of "emnist" or "demo" data below a data folder, whether it is there or not."""
+    if split not in CLASSES:
+        raise InputError(f"unknown split {split!r}; the splits are {', '.join(CLASSES)}")
+    root = resolve_root(data_root)
+    return Split(split, root / "demo" if data == "demo" else root, data)
+
 
 # ---- the loader
 
@@ -60,8 +167,8 @@ def load_emnist(split="balanced", data_root=None, scale=True):
     """Loads a split of EMNIST (Cohen, Afshar, Tapson, van Schaik 2017, arXiv:1702.05373).
 
     Reads DATA_ROOT/emnist-SPLIT.npz. If that cache is missing, damaged or out of date, it is first
-    rebuilt from the text or ubyte files beside it. Nothing is downloaded. If DATA_ROOT cannot be
-    written to, the files are converted in a temporary folder and nothing is saved.
+    rebuilt from the binary files (or texts) beside it. Nothing is downloaded. If DATA_ROOT cannot
+    be written to, the files are converted in a temporary folder and nothing is saved.
 
     Args:
         split: "balanced", "byclass", "bymerge", "letters", "digits" or "mnist".
@@ -76,18 +183,11 @@ def load_emnist(split="balanced", data_root=None, scale=True):
         FileNotFoundError: the split's files are missing; says what was looked for.
         ValueError: a file is bad; names it, and in a text the line.
     """
-    root = resolve_root(data_root)
-    check_split(split)
-    arrays = _read_cache(split, root)
-    if arrays is None:
-        if missing := missing_files(split, root):
-            raise FileNotFoundError(_help_missing(split, root, missing))
-        with locked(root):
-            arrays = _read_cache(split, root) or _make_cache(split, root)  # built while we waited?
-    x_train, x_test = arrays["x_train"], arrays["x_test"]
+    (x_train, y_train), (x_test, y_test) = load(split_in(data_root, split))
     if not scale:
-        x_train, x_test = (np.rint(x * 255).astype(np.uint8) for x in (x_train, x_test))
-    return (x_train, arrays["y_train"]), (x_test, arrays["y_test"])
+        x_train = np.rint(x_train * 255).astype(np.uint8)
+        x_test = np.rint(x_test * 255).astype(np.uint8)
+    return (x_train, y_train), (x_test, y_test)
 
 
 def class_names(split="balanced", data_root=None):
@@ -100,9 +200,139 @@ def class_names(split="balanced", data_root=None):
     Raises:
         ValueError: the mapping file is bad; names it and the line.
     """
-    check_split(split)
-    path = resolve_root(data_root) / f"emnist-{split}-mapping.txt"
-    return read_mapping(path) if path.exists() else dict(CLASSES[split])
+    return split_in(data_root, split).class_names()
+
+
+def load(split, parts=PARTS):
+    """The images and labels of a Split: a list of (x, y), one for each of `parts`.
+
+    Shapes, types and errors are load_emnist's.
+    """
+    pairs, _ = _read_or_build(split, parts)
+    for part, (_, y) in zip(parts, pairs, strict=True):
+        split.check_labels(part, y)
+    return pairs
+
+
+def fingerprint(split):
+    """A hash of all images and labels of a Split, from its cache, which is built if needed."""
+    _, content = _read_or_build(split, parts=())
+    return content
+
+
+# ---- from binary files to the cache
+
+
+def _read_or_build(split, parts):
+    """A list of (x, y) for each of `parts`, and the fingerprint of the whole split."""
+    cached = _read_cache(split, parts)
+    if cached is None:
+        if split.missing():
+            raise FileNotFoundError(_help_missing(split))
+        with locked(split.folder):
+            cached = _read_cache(split, parts)  # another process may have built it meanwhile
+            if cached is None:
+                arrays, content = _build_cache(split)
+                cached = _pairs(arrays, parts), content
+    return cached
+
+
+def _read_cache(split, parts):
+    """What _read_or_build returns; None if the cache is missing, damaged or stale."""
+    names = [f"{kind}_{part}" for part in parts for kind in "xy"]
+    try:
+        arrays, note = read_npz(split.cache, names)
+        for part in parts:
+            _check_shapes(split.cache, arrays[f"x_{part}"], arrays[f"y_{part}"])
+    except FileNotFoundError:
+        return None
+    except InputError as error:
+        if split.missing():
+            raise InputError(
+                f"{error}; the files it was made from are gone: delete it and run "
+                "python dataset.py download"
+            ) from error
+        notice(f"{error}: rebuilding it")
+        return None
+    if _is_stale(split, note.get("sources", {})):
+        return None
+    content = note.get("fingerprint")
+    if content is None:  # not made by this program
+        everything, _ = read_npz(split.cache, ARRAYS)
+        content = array_fingerprint(everything[name] for name in ARRAYS)
+    return _pairs(arrays, parts), content
+
+
+def _check_shapes(path, x, y):
+    shapes_fit = y.ndim == 1 and len(y) > 0 and x.shape == (len(y), IMAGE_SIZE, IMAGE_SIZE)
+    if not (shapes_fit and x.dtype == np.float32 and y.dtype == np.int64):
+        raise InputError(f"{path}: damaged (its arrays are not images and labels)")
+
+
+def _is_stale(split, stamps):
+    """Whether a source is not the one that the cache was made from; missing ones do not matter."""
+    for path in split.sources():
+        if path.name in stamps:
+            if has_changed(path, stamps[path.name]):
+                return True
+        elif not path.name.endswith("-txt"):  # a text may be left of a binary file that is gone
+            return True
+    return False
+
+
+def _build_cache(split):
+    """Makes the four arrays, and the cache if the folder can be written to; the fingerprint."""
+    stamps = {path.name: stamp(path) for path in split.sources()}
+    can_save = os.access(split.folder, os.W_OK)
+    if can_save:
+        notice(f"converting and caching {split.name} in {split.folder}; this is done once")
+        arrays = _convert_and_read(split, split.folder)
+    else:
+        notice(f"{split.folder} is read-only: converting in a temporary folder, nothing is saved")
+        with tempfile.TemporaryDirectory(prefix="emnist-") as folder:
+            arrays = _convert_and_read(split, Path(folder))
+    content = array_fingerprint(arrays[name] for name in ARRAYS)
+    if can_save:
+        save_npz(split.cache, arrays, {"sources": stamps, "fingerprint": content})
+    return arrays, content
+
+
+def _convert_and_read(split, text_folder):
+    """The four arrays by name. Texts of binary files are made anew, in `text_folder`."""
+    convert(split.folder, split.name, text_folder)
+    arrays = {}
+    for part in PARTS:
+        texts = []
+        for content in CONTENTS:
+            stem = split.stem(part, content)
+            is_new = split.ubyte(stem) is not None
+            texts.append(text_folder / f"{stem}-txt" if is_new else split.text(stem))
+        arrays[f"x_{part}"], arrays[f"y_{part}"] = read_texts(*texts)
+    return arrays
+
+
+def read_texts(images, labels):
+    """Reads a text of images and the text of their labels: x (N, 28, 28) float32, y (N,) int64.
+
+    Raises:
+        InputError: a text is bad, or one is longer; names it and the line.
+    """
+    x = read_numbers(images, IMAGE_SIZE * IMAGE_SIZE)
+    y = read_numbers(labels, 1)[:, 0]
+    if len(x) != len(y):
+        raise InputError(
+            f"{images} has {len(x)} lines, but {labels} has {len(y)}; get both files again, from "
+            "one place"
+        )
+    upright = x.reshape(-1, IMAGE_SIZE, IMAGE_SIZE).transpose(0, 2, 1)  # NIST's are transposed
+    return np.divide(upright, np.float32(255), dtype=np.float32, order="C"), y.astype(np.int64)
+
+
+def _pairs(arrays, parts):
+    return [(arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in parts]
+
+
+# ---- finding, downloading, drawing
 
 
 def find_data(data="auto", split="balanced", data_root=None):
@@ -110,40 +340,66 @@ def find_data(data="auto", split="balanced", data_root=None):
 
     Args:
         data: "emnist": the split's files, downloaded if they are missing; "demo": the made-up set;
-            "auto": emnist, and demo if the files are missing and a first download fails.
+            "auto": emnist, and demo if no file is there and none can be downloaded.
         split, data_root: as for load_emnist.
 
     Returns:
-        "emnist" or "demo"; data_folder returns the folder of its files.
+        The Split.
 
     Raises:
         FileNotFoundError: the files are missing, cannot be downloaded, and demo is not allowed.
         ValueError: an existing file is bad; names it.
     """
-    root = resolve_root(data_root)
-    check_split(split)
-    if data != "demo":
-        if (root / f"emnist-{split}.npz").exists() or not (missing := missing_files(split, root)):
-            return "emnist"
-        try:
-            download(split, root, retries=0 if data == "auto" else RETRIES)
-            return "emnist"
-        except DownloadError as error:
-            none_is_there = len(missing) == len(_files(split, root, "txt"))
-            if data == "emnist" or split != "balanced" or not none_is_there:
-                message = f"{_help_missing(split, root, missing)}; {error}"
-                raise FileNotFoundError(message) from error
-            reason = error.__cause__ or error
-            notice(f"no EMNIST files in {root}: using the built-in demo set ({reason})")
-    data_folder("demo", root)
-    return "demo"
+    if data == "demo":
+        return _find_demo(data_root)
+    emnist = split_in(data_root, split)
+    if emnist.is_there():
+        return emnist
+    try:
+        download(split, data_root, retries=0 if data == "auto" else RETRIES)
+        return emnist
+    except DownloadError as error:
+        none_is_there = len(emnist.missing()) == len(emnist.stems) and not look_alikes(emnist)
+        if data == "emnist" or split != "balanced" or not none_is_there:
+            raise FileNotFoundError(f"{_help_missing(emnist)} ({error})") from error
+        reason = error.__cause__
+        notice(f"no EMNIST files in {emnist.folder}: using the built-in demo set ({reason})")
+    return _find_demo(data_root)
+
+
+def find_again(data, split, content, data_roots):
+    """Finds the data that a fingerprint belongs to, in the first of several data folders.
+
+    data, split: "emnist" or "demo", and the split's name. content: what fingerprint() gave.
+
+    Raises:
+        FileNotFoundError: the data are in none of the folders.
+        InputError: there are only other data.
+    """
+    candidates = [split_in(root, split, data) for root in data_roots]
+    found = [candidate for candidate in candidates if candidate.is_there()]
+    if data == "demo" and not found:
+        found = [_find_demo(data_roots[-1])]
+    for candidate in found:
+        if fingerprint(candidate) == content:
+            return candidate
+    if found:
+        raise InputError(
+            f"{found[0].folder} holds other images than those of the run: give the folder of the "
+            "run's data with --data-root"
+        )
+    folders = ", ".join(str(candidate.folder) for candidate in candidates)
+    raise FileNotFoundError(
+        f"the run's data, EMNIST {split}, are missing in {folders}: give their folder with "
+        "--data-root"
+    )
 
 
 def download(split="balanced", data_root=None, urls=(), retries=RETRIES):
     """Fetches a split's files that are missing in DATA_ROOT from NIST's zip of all splits.
 
     urls: addresses of the zip, else URLS, tried in this order, each again up to `retries` times. A
-    gzip.zip in DATA_ROOT is used before any address.
+    gzip.zip or emnist-gzip.zip in DATA_ROOT is used before any address.
 
     Returns:
         The paths of the new files.
@@ -152,167 +408,102 @@ def download(split="balanced", data_root=None, urls=(), retries=RETRIES):
         DownloadError: they cannot be fetched; says why for each address, and what to do.
         ValueError: an existing file is damaged or not NIST's; names it.
     """
-    root = resolve_root(data_root)
-    check_split(split)
-    with locked(root):
-        paths = [f"gzip/{file.name}" for file in ubyte_files(split, root)]
-        members = {path: MD5[path] for path in paths if path in MD5}  # unpacked ones have no sum
+    target = split_in(data_root, split)
+    members = {}
+    for stem in target.stems:
+        packed = target.folder / f"{stem}-ubyte.gz"
+        if target.ubyte(stem) in (None, packed):  # the sum of an unpacked file is not known
+            members[f"gzip/{packed.name}"] = MD5[f"gzip/{packed.name}"]
+    zips = [target.folder / name for name in ZIP_NAMES if (target.folder / name).exists()]
+    with locked(target.folder):
         try:
-            return fetch_members(root, members, urls or URLS, root / "gzip.zip", retries)
+            return fetch(target.folder, members, urls or URLS, zips[0] if zips else None, retries)
         except DownloadError as error:
             raise DownloadError(
-                f"cannot download {split} ({error}): try again later, or put a gzip.zip from "
-                f"elsewhere into {root}, or use: python autoencoder.py train --data demo"
+                f"cannot download {split}: {error}. Try again later, or put a gzip.zip from "
+                f"elsewhere into {target.folder}, or use: python autoencoder.py train --data demo"
             ) from error
 
 
-def data_folder(data, data_root=None):
-    """The folder of "emnist" or "demo", for load_emnist; draws the demo set if it is missing."""
-    root = resolve_root(data_root)
-    if data == "emnist":
-        return root
-    if missing_files("balanced", root / "demo"):
-        write_demo(root / "demo")
-    return root / "demo"
+def _find_demo(data_root):
+    """The demo set below a data folder; it is drawn if it is missing."""
+    split = split_in(data_root, data="demo")
+    if not split.is_there():
+        write_demo(split.folder)
+    return split
 
 
 def write_demo(folder):
-    """Draws the demo set into `folder`, as ubyte files with Balanced's names and layout."""
+    """Draws the demo set into `folder`, as binary files with Balanced's names and layout."""
     from support.demo import draw_demo_set
 
     notice(f"drawing the demo set in {folder}")
-    mapping = "".join(f"{label} {ord(name)}\n" for label, name in CLASSES["balanced"].items())
+    split = Split("balanced", folder, "demo")
     with locked(folder):
-        with replacing(folder / "emnist-balanced-mapping.txt") as unfinished:
-            unfinished.write_text(mapping)
-        for part, (x, y) in zip(PARTS, draw_demo_set(), strict=True):
-            images, labels = (folder / f"emnist-balanced-{part}-{c}-ubyte" for c in CONTENTS)
+        write_mapping(folder / "emnist-balanced-mapping.txt", CLASSES["balanced"])
+        for part, (x, y) in zip(PARTS, draw_demo_set(IMAGE_SIZE), strict=True):
+            images = folder / f"{split.stem(part, 'images-idx3')}-ubyte"
+            labels = folder / f"{split.stem(part, 'labels-idx1')}-ubyte"
             write_idx(images, x.transpose(0, 2, 1))  # NIST's files hold each image transposed
             write_idx(labels, y)
 
 
-# ---- from ubyte files to arrays
+# ---- files under other names
 
 
-def _read_cache(split, root):
-    """The four arrays of a split's cache; None if it must be built."""
-    path = root / f"emnist-{split}.npz"
-    sources_there = not missing_files(split, root)
-    try:
-        arrays, note = read_npz(path)
-        if not all(_is_set(arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in PARTS):
-            raise InputError(f"{path}: damaged (its arrays are not images and labels)")
-    except FileNotFoundError:
-        return None
-    except (InputError, KeyError) as error:
-        if not sources_there:
-            raise InputError(
-                f"{path} is damaged, and the files it was made from are gone: delete it and run "
-                f"python dataset.py download --split {split} --data-root {shlex.quote(str(root))}"
-            ) from error
-        notice(f"{path} is damaged: rebuilding it")
-        return None
-    if is_stale(note, take_note(*source_files(split, root))) and (note or sources_there):
-        return None
-    return arrays
+def look_alikes(split):
+    """Files that look like EMNIST under names that are not NIST's: a list of (path, advice)."""
+    found = []
+    for path in sorted(split.folder.glob("*")) + sorted(split.folder.glob("gzip/*")):
+        advice = _advice(path)
+        if advice:
+            found.append((path, advice))
+    for pattern in ("*", "*/*"):
+        for path in sorted(split.folder.glob(f"{pattern}/{split.stems[0]}-ubyte*")):
+            folder = path.parent.name
+            if folder not in ("gzip", "demo") and not folder.startswith("emnist-"):
+                found.append((path, f"use --data-root {path.parent}"))
+    return found
 
 
-def _is_set(x, y):
-    shapes_fit = y.ndim == 1 and len(y) and x.shape == (len(y), IMAGE_SIZE, IMAGE_SIZE)
-    return shapes_fit and x.dtype == np.float32 and y.dtype == np.int64
+def _advice(path):
+    """What to do with a file of this name; None if it does not look like EMNIST misnamed."""
+    name = path.name.lower()
+    parts = re.fullmatch(r"(emnist-.*-(?:images|labels))[.-]idx([13])[.-]ubyte(\.gz)?", name)
+    if parts:
+        stem, axes, packed = parts.groups(default="")
+        right = f"{stem}-idx{axes}-ubyte{packed}"
+        if path.is_dir():
+            return f"it is a folder; move the file in it to {path.parent}"
+        return None if path.name == right else f"rename it {right}"
+    if "emnist" in name and name.endswith((".csv", ".mat")):
+        return "only NIST's ubyte files are read: get gzip.zip, or: python dataset.py download"
+    if name.endswith(".zip") and ("gzip" in name or "emnist" in name) and name not in ZIP_NAMES:
+        return "if it is NIST's zip of ubyte files, rename it gzip.zip"
+    return None
 
 
-def _make_cache(split, root):
-    """Builds the four arrays of a split, and its cache if DATA_ROOT can be written to."""
-    mapping = root / f"emnist-{split}-mapping.txt"
-    with writable(root, *source_files(split, root), mapping) as folder:
-        if folder == root:
-            notice(f"converting and caching {split} in {root}; this is done once")
-        else:
-            notice(f"{root} is read-only: converting {split} elsewhere, nothing is saved")
-        arrays, note = read_texts(split, folder)
-        if folder == root:
-            save_npz(root / f"emnist-{split}.npz", arrays, note)
-    return arrays
-
-
-def read_texts(split, root):
-    """The four arrays of a split from its text, and the note of the files they were made from.
-
-    convert_idx.sh rebuilds a text that is missing or does not have its ubyte file's time.
-
-    Raises:
-        ValueError: a file is bad; names it.
-    """
-    note = take_note(*ubyte_files(split, root))
-    convert(Path(__file__).with_name("convert_idx.sh"), root, split)
-    note |= take_note(*_files(split, root, "txt"))
-    arrays = {}
-    names = class_names(split, root)
-    for part in PARTS:
-        images, labels = (root / f"emnist-{split}-{part}-{content}-txt" for content in CONTENTS)
-        x, y = read_images(images, labels, PIXELS, names)
-        x = x.reshape(-1, IMAGE_SIZE, IMAGE_SIZE).transpose(0, 2, 1)  # stored transposed
-        arrays[f"x_{part}"] = np.divide(x, np.float32(255), dtype=np.float32, order="C")
-        arrays[f"y_{part}"] = y.astype(np.int64)
-    return arrays, note
-
-
-# ---- names of files
-
-
-def resolve_root(data_root=None):
-    """DATA_ROOT as a Path: the argument, else the environment's DATA_ROOT, else "data"."""
-    return Path(data_root or os.environ.get("DATA_ROOT") or "data")
-
-
-def check_split(split):
-    if split not in CLASSES:
-        raise InputError(f"unknown split {split!r}; the splits are {', '.join(CLASSES)}")
-
-
-def _files(split, root, ending):
-    return [root / f"emnist-{split}-{part}-{c}-{ending}" for part in PARTS for c in CONTENTS]
-
-
-def ubyte_files(split, root):
-    """The four files that convert_idx.sh reads: plain ones, or .gz if there is no plain one."""
-    pairs = zip(_files(split, root, "ubyte"), _files(split, root, "ubyte.gz"), strict=True)
-    return [plain if plain.exists() else gz for plain, gz in pairs]
-
-
-def source_files(split, root):
-    """The files that a split's cache is made from."""
-    return [*ubyte_files(split, root), *_files(split, root, "txt")]
-
-
-def data_files(split, root):
-    """The cache of a split, and the files it is made from."""
-    return [root / f"emnist-{split}.npz", *source_files(split, root)]
-
-
-def missing_files(split, root):
-    """The ubyte files that are needed for the cache and missing: their text is missing too."""
-    pairs = zip(ubyte_files(split, root), _files(split, root, "txt"), strict=True)
-    return [ubyte for ubyte, text in pairs if not (ubyte.exists() or text.exists())]
-
-
-def _help_missing(split, root, missing):
-    names = ", ".join(path.name for path in missing)
-    return (
-        f"no {names} in {root}, nor the plain file or its text: put NIST's files of the {split} "
-        "split there (README, 'Get EMNIST'), or give their folder with --data-root"
+def _help_missing(split):
+    names = ", ".join(f"{stem}-ubyte.gz" for stem in split.missing())
+    message = (
+        f"Missing in {split.folder}: {names}. Run: python dataset.py download --split "
+        f"{split.name}; or give the folder of NIST's files with --data-root"
     )
+    for path, advice in look_alikes(split):
+        message += f". There is {path}: {advice}"
+    return message
 
 
 # ---- the command line
-
 
 split_option = click.option(
     "--split", type=click.Choice(list(CLASSES)), default="balanced", help="Which split of EMNIST."
 )
 data_root_option = click.option(
-    "--data-root", envvar="DATA_ROOT", default="data", show_envvar=True, help="The data folder."
+    "--data-root",
+    type=click.Path(file_okay=False),
+    show_default="$DATA_ROOT, else data",
+    help="Data folder; a run remembers its own.",
 )
 
 
@@ -336,13 +527,14 @@ def download_command(split, data_root, urls):
 @data_root_option
 def prepare(split, data_root):
     """Download a split if it is missing; convert, check and cache it."""
-    find_data("emnist", split, data_root)
-    (x_train, _), (x_test, _) = load_emnist(split, data_root)
-    names = class_names(split, data_root)
+    found = find_data("emnist", split, data_root)
+    (x_train, _), (x_test, _) = load(found)
+    names = found.class_names()
     click.echo(f"split    {split}")
     click.echo(f"images   {len(x_train):,} training, {len(x_test):,} test")
     click.echo(f"classes  {len(names)}: {''.join(names.values())}")
-    click.echo(f"cache    {resolve_root(data_root) / f'emnist-{split}.npz'}")
+    if found.cache.exists():  # not in a read-only folder
+        click.echo(f"cache    {found.cache}")
 
 
 @cli.command()
@@ -353,14 +545,15 @@ def prepare(split, data_root):
 )
 def preview(split, data_root, out):
     """Draw the first ten training images of each class."""
-    from support.pictures import draw_strips
+    from support.plots import draw_preview
 
-    (x, y), _ = load_emnist(split, data_root)
-    present = {name: y == label for label, name in class_names(split, data_root).items()}
-    present = {name: where for name, where in present.items() if where.any()}
-    strips = [np.hstack([*x[where][:10]]) for where in present.values()]
-    out = out or f"preview-{split}.png"
-    draw_strips(out, strips, list(present), columns=4)
+    found = split_in(data_root, split)
+    out = Path(out or f"preview-{split}.png")
+    if found.owns(out.resolve()):
+        raise InputError(f"{out} is a data file; give another --out")
+    ((x, y),) = load(found, ["train"])
+    images_of_class = {name: x[y == label] for label, name in found.class_names().items()}
+    draw_preview(out.resolve(), images_of_class)
     click.echo(out)
 
 
@@ -368,7 +561,7 @@ def preview(split, data_root, out):
 @data_root_option
 def demo(data_root):
     """Draw the made-up demo set into DATA_ROOT/demo."""
-    folder = resolve_root(data_root) / "demo"
+    folder = split_in(data_root, data="demo").folder
     write_demo(folder)
     click.echo(folder)
 

@@ -1,11 +1,13 @@
-"""Files written whole or not at all, locked folders, and notes of what files were made from."""
+"""Files written whole or not at all, locked folders, fingerprints, and npz files with a note."""
 
 import contextlib
 import errno
 import fcntl
+import hashlib
 import json
 import os
-import tempfile
+import secrets
+import time
 import zipfile
 from pathlib import Path
 
@@ -13,37 +15,48 @@ import numpy as np
 
 from support.console import InputError, notice
 
-UNFINISHED = ".emnist-autoencoder."  # names of unfinished files begin with it, and no others
+PARTIAL = ".emnist-autoencoder-partial-"  # begins the names of files that are being written
+DAY = 24 * 60 * 60  # seconds; a partial file that old was left behind by a killed command
+READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)  # a file system without flock
 
 
-READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)  # errors in folders that are read-only
+@contextlib.contextmanager
+def replacing(path):
+    """Yields a path beside `path` to write to; on success it is renamed to `path`.
+
+    If the block fails, `path` stays as it was. A link at `path` is replaced, not followed.
+    """
+    path = Path(path)
+    with temporary(path) as partial:
+        yield partial
+        os.replace(partial, path)
 
 
 @contextlib.contextmanager
 def temporary(path):
-    """Yields a path beside `path` for a temporary file, which is removed at the end."""
-    unfinished = path.with_name(f"{UNFINISHED}{os.getpid()}.{path.name}")
+    """Yields a random path beside `path`; what stands there at the end is removed."""
+    partial = path.with_name(PARTIAL + secrets.token_hex(8) + path.suffix)
     try:
-        yield unfinished
+        yield partial
     except OSError as error:
         if error.errno and not error.filename:  # if the disk is full, the error names no file
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     finally:
-        unfinished.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def replacing(path):
-    """Yields a temporary path that is renamed to `path` on success.
+def make_folder(folder):
+    """Makes a folder and those above it, where they are missing.
 
-    If the block fails, `path` stays as it was and nothing half-written is left. A link at `path`
-    is followed.
+    Raises:
+        InputError: a file or a broken link stands in its place.
     """
-    path = Path(os.path.realpath(path))
-    with temporary(path) as unfinished:
-        yield unfinished
-        os.replace(unfinished, path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InputError(f"{folder}: a file or a broken link, expected a folder") from error
 
 
 @contextlib.contextmanager
@@ -51,117 +64,112 @@ def locked(folder, wait=True):
     """Makes a folder and locks it, so that other processes of this program keep out.
 
     If another process holds the lock, this one waits, or raises OSError if `wait` is false. The
-    lock ends with its process. Unfinished files of killed processes are removed.
+    lock ends with its process. Where the file system has no locks, a notice says so. What killed
+    commands left in the folder a day ago or earlier is removed.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     handle = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if not wait:
-                raise OSError(f"another process is at work in {folder}; wait for it") from None
-            notice(f"another process is at work in {folder}; waiting for it")
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        for path in folder.glob(f"{UNFINISHED}*.*"):
-            process = path.name.removeprefix(UNFINISHED).partition(".")[0]
-            if process.isdecimal() and not _is_running(int(process)):
-                with contextlib.suppress(OSError):
-                    path.unlink()
+        _lock(handle, folder, wait)
+        _remove_old_partial_files(folder)
         yield
     finally:
         os.close(handle)
 
 
-@contextlib.contextmanager
-def writable(folder, *files):
-    """Yields the folder; if it is read-only, a temporary folder with links to those of its files.
-
-    Errors name the files in the folder itself.
-    """
+def _lock(handle, folder, wait):
     try:
-        tempfile.TemporaryFile(dir=folder).close()
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if not wait:
+            raise OSError(f"{folder} is locked by another process; wait for it to end") from None
+        notice(f"{folder} is locked by another process; waiting for it to end")
+        fcntl.flock(handle, fcntl.LOCK_EX)
     except OSError as error:
-        if error.errno not in READ_ONLY:
+        if error.errno not in NO_LOCKS:
             raise
-    else:
-        yield folder
-        return
-    with tempfile.TemporaryDirectory(prefix="emnist-") as place:
-        for path in files:
-            if path.exists():
-                (Path(place) / path.name).symlink_to(path.resolve())
-        try:
-            yield Path(place)
-        except InputError as error:
-            raise InputError(str(error).replace(place, str(folder))) from error
+        notice(f"{folder} cannot be locked ({error.strerror}): run one command at a time in it")
 
 
-@contextlib.contextmanager
-def unless_read_only(folder, effect):
-    """If the folder is read-only, its error becomes a notice; effect: says what is not saved."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in READ_ONLY:
-            raise
-        notice(f"{folder} is read-only: {effect}")
+def _remove_old_partial_files(folder):
+    for path in folder.glob(f"{PARTIAL}*"):
+        with contextlib.suppress(OSError):  # another command was quicker, or may not be ours
+            if path.lstat().st_mtime < time.time() - DAY:
+                path.unlink()
 
 
-def _is_running(process):
-    try:
-        os.kill(process, 0)
-        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()  # Z: killed
-    except (ProcessLookupError, OverflowError):
+# ---- what a result was made from
+
+
+def file_fingerprint(path):
+    """A hash of a file's content, 32 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, _new_hash).hexdigest()
+
+
+def array_fingerprint(arrays):
+    """A hash of arrays, one after another: their shapes, types and numbers."""
+    digest = _new_hash()
+    for array in arrays:
+        digest.update(f"{array.shape} {array.dtype}".encode())
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
+
+
+def _new_hash():
+    return hashlib.blake2b(digest_size=16)
+
+
+def stamp(path):
+    """What tells a file from another: [bytes, time of change in nanoseconds, fingerprint]."""
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns, file_fingerprint(path)]
+
+
+def has_changed(path, saved):
+    """Whether a file differs from its saved stamp; a copy with another time does not."""
+    status = path.stat()
+    if [status.st_size, status.st_mtime_ns] == saved[:2]:
         return False
-    except OSError:  # another user's, or a system without /proc
-        return True
+    return status.st_size != saved[0] or file_fingerprint(path) != saved[2]
 
 
-# ---- what is out of date
-
-
-def take_note(*paths):
-    """The size and time of each file that exists: {name: [bytes, nanoseconds]}.
-
-    Take it before the files are read, and save it in what is made from them.
-    """
-    stats = {path.name: path.stat() for path in paths if path.exists()}
-    return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in stats.items()}
-
-
-def is_stale(note, now):
-    """Whether a file has changed since the note. now: what take_note returns today."""
-    return any(note.get(name) != entry for name, entry in now.items())
+# ---- npz files
 
 
 def save_npz(path, arrays, note):
-    """Writes arrays by name, and a note of the files they were made from."""
-    with replacing(path) as unfinished, open(unfinished, "wb") as file:
+    """Writes arrays by name, and a note: what json can write, of what they were made from."""
+    with replacing(path) as partial, open(partial, "wb") as file:
         np.savez(file, note=json.dumps(note), **arrays)
 
 
-def read_npz(path):
+def read_npz(path, names=None):
     """The arrays by name that save_npz wrote, and their note; {} if there is no note.
+
+    names: only these arrays are read; by default all.
 
     Raises:
         FileNotFoundError: there is no such file.
-        InputError: the file is damaged, or not an npz of plain arrays.
+        InputError: the file is damaged, lacks an array, or is not an npz of plain arrays.
     """
     try:
-        arrays = {}
         with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                with archive.open(name) as file:
-                    array = np.lib.format.read_array(file, allow_pickle=False)
-                    if file.read(1):  # np.load would not look, nor check the sum of the whole
-                        raise ValueError("an array is longer than its header says")
-                arrays[name.removesuffix(".npy")] = array
-        note = json.loads(str(arrays.pop("note", "{}")))
+            stored = [name.removesuffix(".npy") for name in archive.namelist()]
+            note = json.loads(str(_read_array(archive, "note"))) if "note" in stored else {}
+            wanted = names or [name for name in stored if name != "note"]
+            arrays = {name: _read_array(archive, name) for name in wanted}
         if not isinstance(note, dict):
             raise TypeError("its note is not a table")
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
     except Exception as error:  # numpy and zipfile raise whatever the damage leads to
-        raise InputError(f"{path}: damaged ({error or type(error).__name__})") from error
+        raise InputError(f"{path}: damaged ({str(error) or type(error).__name__})") from error
     return arrays, note
+
+
+def _read_array(archive, name):
+    with archive.open(f"{name}.npy") as file:
+        array = np.lib.format.read_array(file, allow_pickle=False)
+        if file.read(1):  # reads to the end, where zipfile compares the checksum
+            raise ValueError(f"{name} is longer than its header says")
+    return array

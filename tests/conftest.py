@@ -1,4 +1,4 @@
-"""What the tests share: EMNIST's files made on the spot, and a small run."""
+"""What the tests share: EMNIST's files made on the spot, a small run, a browser."""
 
 import contextlib
 import fcntl
@@ -22,6 +22,7 @@ from click.testing import CliRunner
 import autoencoder
 import dataset
 from support.demo import draw_demo_set
+from support.files import PARTIAL
 
 PROJECT = Path(__file__).parent.parent
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where we run in the background
@@ -44,12 +45,6 @@ def write_files(root, train, test, split="balanced", gz=False):
                 path.with_name(path.name + ".gz").write_bytes(gzip.compress(idx(array)))
             else:
                 path.write_bytes(idx(array))
-
-
-def write_many_images(path):
-    """An idx file of 60,000 empty images: many seconds' work for convert_idx.sh."""
-    path.write_bytes(struct.pack(">4I", 2051, 60_000, 28, 28))
-    os.truncate(path, 16 + 784 * 60_000)
 
 
 def random_set(n, first=0, classes=47, seed=0):
@@ -98,19 +93,8 @@ def held(folder):
 
 
 def leftovers(folder):
-    """The names of unfinished files in a folder."""
-    return [path.name for path in folder.glob(".emnist-autoencoder.*")]
-
-
-def processes_of(session):
-    """The processes of a session: one started with start_new_session, and all that it started."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it has just ended
-            state, _, _, its_session, *_ = path.read_text().rpartition(")")[2].split()
-            if int(its_session) == session and state != "Z":
-                found.append(int(path.parent.name))
-    return found
+    """The names of partial files in a folder."""
+    return [path.name for path in folder.glob(f"{PARTIAL}*")]
 
 
 def wait_until(condition, seconds=60):
@@ -123,14 +107,14 @@ def wait_until(condition, seconds=60):
 
 @pytest.fixture(scope="session")
 def demo_set():
-    return draw_demo_set()
+    return draw_demo_set(dataset.IMAGE_SIZE)
 
 
 @pytest.fixture(scope="session")
 def characters(tmp_path_factory):
     """A folder with a small split of handwriting: 30 training and 5 test images a class."""
     root = tmp_path_factory.mktemp("characters")
-    write_files(root, *draw_demo_set(train_per_class=30, test_per_class=5))
+    write_files(root, *draw_demo_set(28, train_per_class=30, test_per_class=5))
     return root
 
 
@@ -142,6 +126,14 @@ def trained(characters):
     result = CliRunner().invoke(autoencoder.cli, [str(word) for word in words])
     assert result.exit_code == 0, result.output
     return characters / "run", result
+
+
+@pytest.fixture
+def copied_run(trained, tmp_path):
+    """A copy of the trained run, for tests that change it."""
+    folder = tmp_path / "run"
+    shutil.copytree(trained[0], folder)
+    return folder
 
 
 @pytest.fixture

@@ -6,20 +6,20 @@ import math
 import os
 import shutil
 import signal
+import subprocess
 
 import numpy as np
 import pytest
-from conftest import random_set, script, write_files
+from conftest import PROJECT, random_set, script, write_files
+from PIL import Image
 
 import autoencoder
 import dataset
 from autoencoder import cli, linear_path
-from support.console import import_keras
 from support.demo import draw_demo_set
-from support.ends import random_pairs
-from support.figures import cross_entropy
-from support.files import is_stale, take_note
-from support.geodesic import KEPT
+from support.lazy_keras import keras
+from support.metrics import cross_entropy
+from support.runs import RUN_FILES
 
 RUN = ("train", "--data", "emnist", "--batch-size", "32")
 
@@ -34,11 +34,19 @@ def same(a, b):
     return np.allclose([row[:4] for row in a], [row[:4] for row in b], rtol=1e-4, atol=0)
 
 
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def change_config(folder, **changes):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | changes))
+
+
 # ---- the network
 
 
 def test_encoder_and_decoder():
-    keras = import_keras()
     encoder, decoder = autoencoder.build_encoder(), autoencoder.build_decoder()
     for layer in encoder.layers:
         if isinstance(layer, keras.layers.Conv2D):
@@ -63,9 +71,14 @@ def test_the_order_of_images_depends_on_seed_and_epoch_alone(count):
     assert len(np.unique(first[:3])) == 9
 
 
+def compiled(epochs):
+    model = autoencoder.build_autoencoder()
+    autoencoder.compile_for_training(model, 0.005, epochs, steps_per_epoch=10)
+    return model
+
+
 def test_the_loss_is_exact_where_the_network_is_certain_and_wrong():
-    config = {"seed": 0, "learning_rate": 0.005, "epochs": 1}
-    model = autoencoder.new_model(config, steps=1)
+    model = compiled(epochs=1)
     ink = model.get_layer("decoder").get_layer("ink")
     ink.set_weights([np.zeros_like(ink.get_weights()[0]), np.array([100.0])])
     paper = np.zeros((2, 28, 28, 1))
@@ -73,12 +86,16 @@ def test_the_loss_is_exact_where_the_network_is_certain_and_wrong():
 
 
 def test_longer_runs_decay_their_weights_more():
-    config = {"seed": 0, "learning_rate": 0.005}
     few, default, many = (
-        autoencoder.new_model(config | {"epochs": epochs}, steps=10).optimizer.weight_decay
+        compiled(epochs).optimizer.weight_decay
         for epochs in (5, autoencoder.EPOCHS, 2 * autoencoder.EPOCHS)
     )
     assert 0 < few == default < many
+
+
+@pytest.mark.parametrize(("train", "test", "expected"), [(20, 10, 10), (19, 10, 3), (2, 9, 1)])
+def test_validation_leaves_at_least_half_for_training(train, test, expected):
+    assert autoencoder.validation_count(train, test) == expected
 
 
 # ---- train
@@ -89,10 +106,10 @@ def test_train_writes_the_run(trained, loaded, characters):
     names = {path.name for path in folder.iterdir()}
     assert {"config.json", "model.keras", "last.keras", "history.csv", "curves.png"} <= names
     config = json.loads((folder / "config.json").read_text())
-    assert config["data"] == "emnist"
-    assert config["split"] == "balanced"
+    assert (config["data"], config["split"]) == ("emnist", "balanced")
     assert config["data_root"] == str(characters)
     assert config["counts"] == {"train": 1175, "validation": 235, "test": 235}
+    assert config["fingerprint"] == dataset.fingerprint(dataset.split_in(characters))
     assert {"python", "keras", "numpy"} < set(config["versions"])
     options = {"epochs": 3, "batch_size": 32, "learning_rate": 0.005, "seed": 0}
     assert {key: config[key] for key in options} == options
@@ -109,8 +126,7 @@ def test_train_writes_the_run(trained, loaded, characters):
     assert "above the floor" in result.stdout
 
 
-def test_model_loads_with_plain_keras(trained, loaded):
-    keras = import_keras()
+def test_the_model_loads_with_plain_keras(trained, loaded):
     folder, _ = trained
     model = keras.saving.load_model(folder / "model.keras")
     _, (x, _) = loaded
@@ -125,9 +141,9 @@ def test_model_loads_with_plain_keras(trained, loaded):
     assert sizes[0] < sizes[1] / 2  # the best goes without the optimizer's state
 
 
-def test_train_twice_goes_on_or_refuses(trained, characters, run):
+def test_train_twice_does_nothing_or_refuses(trained, characters, run):
     folder, _ = trained
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    before = contents(folder)
     same_options = [*RUN, "--data-root", characters, "--run-dir", folder, "--epochs", 3]
     for words in (same_options, ["train", "--run-dir", folder, "--resume"]):
         result = run(cli, *words)
@@ -136,55 +152,19 @@ def test_train_twice_goes_on_or_refuses(trained, characters, run):
     for word in ("epochs 3, not 4", "seed 0, not 5", "--resume", "--overwrite", "test"):
         assert word in result.stderr
     assert len(result.stderr.splitlines()) == 1
-    for words in (["--resume", "--epochs", "9"], ["--resume", "--overwrite"]):
-        run(cli, "train", "--run-dir", folder, *words, code=2)
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-
-
-def test_overwrite_begins_anew_and_a_loss_that_is_no_number_ends_it(trained, made, tmp_path, run):
-    folder = tmp_path / "run"
-    shutil.copytree(trained[0], folder)
-    (folder / "mine.txt").write_text("kept")
-    (folder / "test.json").write_text("{}")
-    words = [*RUN, "--data-root", made[0], "--run-dir", folder, "--learning-rate", 1e30]
-    result = run(cli, *words, "--seed", 1, "--overwrite", code=1)
-    assert "lower --learning-rate" in result.stderr.splitlines()[-1]
-    assert {path.name for path in folder.iterdir()} == {"config.json", "mine.txt"}
-    assert (folder / "mine.txt").read_text() == "kept"
-    assert json.loads((folder / "config.json").read_text())["seed"] == 1
-
-
-def unfinished(trained, tmp_path):
-    """A copy of the trained run, as if it were to have a fourth epoch."""
-    folder = tmp_path / "run"
-    shutil.copytree(trained[0], folder)
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"epochs": 4}))
-    return folder
-
-
-def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-@pytest.mark.parametrize("per_class", [20, 30])
-def test_resume_refuses_other_images(trained, tmp_path, run, per_class):
-    folder = unfinished(trained, tmp_path)
-    write_files(tmp_path / "other", *draw_demo_set(per_class, 5, seed=1))
-    before = contents(folder)
-    words = ["train", "--run-dir", folder, "--resume", "--data-root", tmp_path / "other"]
-    result = run(cli, *words, code=1)
-    assert "trained on other images" in result.stderr.splitlines()[-1]
     assert contents(folder) == before
 
 
-@pytest.mark.parametrize(
-    "words", [["--seed", 5_000_000_000], ["--learning-rate", "nan"], ["--learning-rate", "inf"]]
-)
-def test_overwrite_removes_nothing_for_an_option_that_is_wrong(trained, run, words):
-    before = contents(trained[0])
-    run(cli, *RUN, "--run-dir", trained[0], "--overwrite", *words, code=2)
-    assert contents(trained[0]) == before
+def test_overwrite_begins_again_and_a_loss_that_is_not_finite_ends_it(copied_run, made, run):
+    (copied_run / "mine.txt").write_text("kept")
+    (copied_run / "test.json").write_text("{}")
+    words = [*RUN, "--data-root", made[0], "--run-dir", copied_run, "--learning-rate", 1e30]
+    result = run(cli, *words, "--seed", 1, "--overwrite", code=1)
+    assert "lower --learning-rate" in result.stderr.splitlines()[-1]
+    left = {path.name for path in copied_run.iterdir()}
+    assert left == {"config.json", "last.keras", "mine.txt"}
+    assert (copied_run / "mine.txt").read_text() == "kept"
+    assert json.loads((copied_run / "config.json").read_text())["seed"] == 1
 
 
 def test_overwrite_removes_nothing_for_data_that_are_bad(trained, made, run):
@@ -196,33 +176,28 @@ def test_overwrite_removes_nothing_for_data_that_are_bad(trained, made, run):
     assert contents(trained[0]) == before
 
 
-def test_a_model_without_its_optimizer_is_no_training(trained, tmp_path, run):
-    folder = unfinished(trained, tmp_path)
-    shutil.copy(folder / "model.keras", folder / "last.keras")
-    result = run(cli, "train", "--run-dir", folder, "--resume", code=1)
-    assert "last.keras: from another version of this program" in result.stderr
+@pytest.mark.parametrize("options", [(), ("--overwrite",)])
+def test_a_folder_of_somebodys_is_refused(trained, characters, tmp_path, run, options):
+    folder = tmp_path / "somebodys"
+    folder.mkdir()
+    for name in ("model.keras", "history.csv", "test.json", "mine.txt"):
+        (folder / name).write_text("mine")
+    before = contents(folder)
+    words = [*RUN, "--data-root", characters, "--run-dir", folder, *options]
+    assert "no config.json" in run(cli, *words, code=1).stderr
+    assert contents(folder) == before
 
 
-@pytest.mark.parametrize(
-    ("train", "test", "validation"), [(94, 47, 47), (94, 46, 46), (94, 48, 15), (5, 9, 1)]
-)
-def test_validation_is_the_end_of_the_training_set(tmp_path, train, test, validation):
-    x, x_test = random_set(train, seed=1), random_set(test, seed=2)
-    write_files(tmp_path, x, x_test)
-    config = {"data": "emnist", "split": "balanced", "data_root": tmp_path}
-    *parts, y_test, names = autoencoder.load_data(config)
-    wanted = x[0][:-validation], x[0][-validation:], x_test[0]
-    for part, images in zip(parts, wanted, strict=True):
-        assert np.array_equal(part, images / np.float32(255))
-    assert np.array_equal(y_test, x_test[1])
-    assert names[10] == "A"
+def test_data_below_a_path_that_is_not_utf8(characters, tmp_path, run):
+    root = tmp_path / os.fsdecode(b"t\xff")
+    shutil.copytree(characters, root, ignore=shutil.ignore_patterns("run"))
+    words = ["--data-root", root, "--run-dir", tmp_path / "run", "--epochs", 1]
+    run(cli, *RUN, *words)
+    run(cli, *RUN, *words, "--overwrite")
+    assert json.loads((tmp_path / "run/config.json").read_text())["data_root"] == str(root)
 
 
-def test_one_training_image(tmp_path, run):
-    x, y = draw_demo_set(1, 1)[0]
-    write_files(tmp_path, (x[:1], y[:1]), (x, y))
-    words = ["train", "--data", "emnist", "--data-root", tmp_path, "--run-dir", tmp_path / "run"]
-    assert "at least 2 are needed" in run(cli, *words, code=1).stderr
+# ---- resume
 
 
 def test_interrupted_and_resumed_equals_uninterrupted(trained, characters, tmp_path, run):
@@ -241,105 +216,170 @@ def test_interrupted_and_resumed_equals_uninterrupted(trained, characters, tmp_p
     assert "Traceback" not in output
     assert len(history(folder)) == 1
     assert not list(folder.glob(".*"))
-
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"data_root": "/nowhere"}))
-    assert "nowhere" in run(cli, "train", "--run-dir", folder, "--resume", code=1).stderr
-    run(cli, "train", "--run-dir", folder, "--resume", "--data-root", characters)  # they moved
+    run(cli, "train", "--run-dir", folder, "--resume")
     assert same(history(folder), history(whole))
     assert (folder / "curves.png").exists()
 
 
-def test_the_best_is_never_forgotten(trained, tmp_path, run):
-    folder = unfinished(trained, tmp_path)
-    rows = (folder / "history.csv").read_text().splitlines()
-    rows[2] = "2,0.1,0.001,0.002,1.0"  # as if epoch 2 had been the best by far
-    (folder / "history.csv").write_text("\n".join([*rows, "4,1,1,1,1\n"]))
-    (folder / "curves.png").unlink()  # killed after epoch 4's row, before its last.keras
-    best = (folder / "model.keras").read_bytes()
-    run(cli, "train", "--run-dir", folder, "--resume")
-    assert [row[0] for row in history(folder)] == [1, 2, 3, 4]
-    assert history(folder)[3][1] != 1  # done again
-    assert (folder / "model.keras").read_bytes() == best
-
-
-def test_killed_before_the_picture_of_the_losses(trained, tmp_path, run):
+def test_killed_in_the_first_epoch_and_started_again(trained, characters, tmp_path, run):
     folder = tmp_path / "run"
-    shutil.copytree(trained[0], folder)
-    (folder / "curves.png").unlink()
-    run(cli, "train", "--run-dir", folder, "--resume")
-    assert (folder / "curves.png").exists()
-    assert history(folder) == history(trained[0])
+    words = [*RUN, "--data-root", characters, "--run-dir", folder, "--epochs", 1]
+    with script("autoencoder.py", *words) as process:
+        while not (folder / "last.keras").exists():
+            assert process.poll() is None
+        process.kill()
+    assert not (folder / "history.csv").exists()
+    run(cli, *words)
+    run(cli, *words[:-2], "--epochs", 1, "--overwrite", "--run-dir", tmp_path / "whole")
+    assert same(history(folder), history(tmp_path / "whole"))
+
+
+def test_the_best_is_never_forgotten(copied_run, run):
+    change_config(copied_run, epochs=4)
+    rows = (copied_run / "history.csv").read_text().splitlines()
+    rows[2] = "2,0.1,0.001,0.002,1.0"  # as if epoch 2 had been the best by far
+    (copied_run / "history.csv").write_text("\n".join([*rows, "4,1,1,1,1\n"]))
+    (copied_run / "curves.png").unlink()  # killed after epoch 4's row, before its last.keras
+    best = (copied_run / "model.keras").read_bytes()
+    run(cli, "train", "--run-dir", copied_run, "--resume")
+    assert [row[0] for row in history(copied_run)] == [1, 2, 3, 4]
+    assert history(copied_run)[3][1] != 1  # done again
+    assert (copied_run / "model.keras").read_bytes() == best
+
+
+def test_finished_epochs_without_the_last_model_are_refused(copied_run, run):
+    change_config(copied_run, epochs=4)
+    (copied_run / "last.keras").unlink()
+    before = contents(copied_run)
+    result = run(cli, "train", "--run-dir", copied_run, "--resume", code=1)
+    assert "last.keras is missing" in result.stderr
+    assert contents(copied_run) == before
+
+
+def test_a_model_without_its_optimizer_cannot_be_resumed(copied_run, run):
+    change_config(copied_run, epochs=4)
+    shutil.copy(copied_run / "model.keras", copied_run / "last.keras")
+    result = run(cli, "train", "--run-dir", copied_run, "--resume", code=1)
+    assert "no optimizer" in result.stderr
+
+
+def test_killed_before_the_picture_of_the_losses(copied_run, run):
+    before = history(copied_run)
+    (copied_run / "curves.png").unlink()
+    run(cli, "train", "--run-dir", copied_run, "--resume")
+    assert (copied_run / "curves.png").exists()
+    assert history(copied_run) == before
 
 
 @pytest.mark.parametrize("name", ["config.json", "history.csv", "last.keras"])
-@pytest.mark.parametrize("content", [b"", b"[1]", b"\x80\x00,,\n1,2"])
-def test_a_damaged_run_is_named(trained, tmp_path, run, name, content):
-    folder = unfinished(trained, tmp_path)
-    (folder / name).write_bytes(content)
-    result = run(cli, "train", "--run-dir", folder, "--resume", code=1)
+def test_a_damaged_run_is_named(copied_run, run, name):
+    change_config(copied_run, epochs=4)
+    (copied_run / name).write_bytes(b"\x80\x00,,\n1,2")
+    result = run(cli, "train", "--run-dir", copied_run, "--resume", code=1)
     assert name in result.stderr
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_wrong_usage(run, tmp_path):
-    for words in (
-        ["train", "--data", "demo", "--split", "letters"],
-        ["train", "--epochs", "0"],
-        ["train", "--learning-rate", "0"],
-        ["morph", "--steps", "1"],
-        ["morph", "--steps", "1001"],
-        ["morph", "--rows", "0"],
-        ["morph", "--rows", "1001"],
-        ["morph", "--scale", "51"],
-        ["morph", "--from", "a"],
-        ["morph", "--to", "a"],
-        ["morph", "--from", "ab", "--to", "c"],
-        ["morph", "--from", "a b", "--to", "abc"],
-        ["morph", "--from", "", "--to", ""],
-        ["morph", "--rows", "1", "--from", "a", "--to", "b"],
-        ["morph", "--out", "morph.bmp"],
-        ["morph", "--out", "m.gif", "--rows", "600"],
-        ["morph", "--out", "m.html", "--rows", "100", "--steps", "1000"],
-        ["morph", "--image", "a.png"],
-        ["morph", "--image", "a.png", "--image", "b.png", "--rows", "2"],
-        ["morph", "--image", "a.png", "--image", "b.png", "--from", "a", "--to", "b"],
-    ):
-        run(cli, *words, "--run-dir", tmp_path, code=2)
-    for name in ("test", "morph"):
+def test_one_training_image(tmp_path, run):
+    (x, y), _ = draw_demo_set(28, 1, 1)
+    write_files(tmp_path, (x[:1], y[:1]), (x, y))
+    words = ["train", "--data", "emnist", "--data-root", tmp_path, "--run-dir", tmp_path / "run"]
+    assert "at least 2 are needed" in run(cli, *words, code=1).stderr
+    assert not (tmp_path / "run/config.json").exists()
+
+
+def test_a_run_is_locked_while_it_is_trained(made, tmp_path, run):
+    from conftest import held
+
+    folder = tmp_path / "run"
+    folder.mkdir()
+    words = ["train", "--data", "emnist", "--data-root", made[0], "--run-dir", folder]
+    with held(folder):
+        assert f"{folder} is locked by another process" in run(cli, *words, code=1).stderr
+    assert not list(folder.iterdir())
+
+
+# ---- which data
+
+
+def test_moved_data_are_found(characters, copied_run, tmp_path, run):
+    moved = tmp_path / "data"
+    shutil.copytree(characters, moved, ignore=shutil.ignore_patterns("run"))
+    change_config(copied_run, data_root=str(tmp_path / "gone"))
+    words = ["morph", "--run-dir", copied_run, "--rows", 1]
+    result = run(cli, *words, env={"DATA_ROOT": str(tmp_path / "nowhere")}, code=1)
+    assert "--data-root" in result.stderr
+    run(cli, *words, env={"DATA_ROOT": str(moved)})
+    run(cli, *words, "--data-root", moved)
+    result = run(cli, *RUN, "--epochs", 3, "--run-dir", copied_run, "--data-root", moved)
+    assert "already complete" in result.stdout
+
+
+def test_other_data_are_refused(trained, copied_run, tmp_path, run):
+    write_files(tmp_path / "other", *draw_demo_set(28, 30, 5, seed=1))
+    before = contents(copied_run)
+    other = ["--run-dir", copied_run, "--data-root", tmp_path / "other"]
+    for words in (["test"], ["morph"], ["explore"], ["train", "--resume"]):
+        assert "other images" in run(cli, *words, *other, code=1).stderr
+    assert "other images" in run(cli, *RUN, "--epochs", 3, *other, code=1).stderr
+    assert contents(copied_run) == before
+
+
+def test_auto_falls_back_to_demo_and_says_so(tmp_path, run):
+    write_files(tmp_path / "data/demo", *draw_demo_set(28, 4, 1))  # small; else it would be drawn
+    words = ["--data-root", tmp_path / "data", "--run-dir", tmp_path / "run", "--epochs", 1]
+    result = run(cli, "train", *words)
+    lines = result.stderr.splitlines()
+    assert "demo" in lines[0]
+    assert "demo" in lines[-1]
+    config = json.loads((tmp_path / "run/config.json").read_text())
+    assert (config["data"], config["data_root"]) == ("demo", str(tmp_path / "data"))
+    (tmp_path / "data").rename(tmp_path / "moved")
+    words = ["morph", "--run-dir", tmp_path / "run", "--rows", 1]
+    run(cli, *words, "--data-root", tmp_path / "moved")
+    assert not (tmp_path / "data").exists()  # the demo set is not drawn again
+
+
+# ---- wrong usage
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train", "--data", "demo", "--split", "letters"], "only for --split balanced"),
+        (["train", "--epochs", "0"], "0 is not in the range x>=1"),
+        (["train", "--learning-rate", "0"], "expected a finite number above 0"),
+        (["train", "--learning-rate", "nan"], "expected a finite number above 0"),
+        (["train", "--seed", "5000000000"], "not in the range"),
+        (["train", "--run-dir", ""], "expected the name of a folder"),
+        (["train", "--resume", "--epochs", "9"], "--resume takes its options from the run"),
+        (["train", "--resume", "--overwrite"], "--resume takes its options from the run"),
+        (["morph", "--steps", "1"], "1 is not in the range 2<=x<=1000"),
+        (["morph", "--rows", "1001"], "1001 is not in the range"),
+        (["morph", "--out", "morph.bmp"], "must end in .png, .gif, .html or .npz"),
+        (["morph", "--from", "a" * 2000, "--to", "b" * 2000], "at most 1,000"),
+        (["morph", "--rows", "1000", "--steps", "1000"], "more than 300,000,000 pixels"),
+        (["morph", "--from", "a"], "must be given together"),
+    ],
+)
+def test_wrong_usage(run, words, message):
+    assert message in run(cli, *words, code=2).stderr
+
+
+def test_without_a_run_the_command_that_makes_one_is_named(run, tmp_path):
+    for name in ("test", "morph", "explore"):
         result = run(cli, name, "--run-dir", tmp_path / "none", code=1)
         assert "make one with: python autoencoder.py train" in result.stderr
     result = run(cli, "train", "--resume", "--run-dir", tmp_path / "none", code=1)
     assert "no run in" in result.stderr
     assert not (tmp_path / "none").exists()
-    words = ["--data", "auto", "--split", "letters", "--data-root", tmp_path]
-    result = run(cli, "train", *words, "--run-dir", tmp_path / "none", code=1)
-    assert "emnist-letters-train-images" in result.stderr
-    assert not (tmp_path / "none").exists()
-
-
-def test_auto_falls_back_to_demo_and_says_so(trained, tmp_path, run):
-    write_files(tmp_path / "data/demo", *draw_demo_set(4, 1))  # small; else it would be drawn
-    folder = tmp_path / "run"
-    shutil.copytree(trained[0], folder)
-    config = json.loads((folder / "config.json").read_text())
-    demo = {"data": "demo", "data_root": str(tmp_path / "data")}
-    (folder / "config.json").write_text(json.dumps(config | demo))
-    options = ["--data-root", tmp_path / "data", "--epochs", 3, "--batch-size", 32]
-    result = run(cli, "train", "--run-dir", folder, *options)  # the same run, so data is demo
-    assert "already complete" in result.stdout
-    lines = result.stderr.splitlines()
-    assert len(lines) == 2
-    assert all("demo" in line for line in lines)
-    run(cli, "morph", "--run-dir", folder, "--rows", 1)
 
 
 # ---- test
 
 
-def test_test(trained, loaded, run):
-    keras = import_keras()
-    folder, _ = trained
+def test_test(copied_run, loaded, run):
+    folder = copied_run
     result = run(cli, "test", "--run-dir", folder)
     report = json.loads((folder / "test.json").read_text())
     _, (x, y) = loaded
@@ -359,57 +399,93 @@ def test_test(trained, loaded, run):
     assert 0 < report["pca"]["excess"] < 0.2
     assert len(report["classes"]) == 47
     assert report["classes"]["A"] == pytest.approx((bce - floor)[y == 10].mean(), rel=1e-4)
+    config = json.loads((folder / "config.json").read_text())
+    assert report["data"] == config["fingerprint"]
+    assert len(report["model"]) == 32
     assert f"{report['excess']:.4f}" in result.stdout
     for name in ("reconstructions.png", "codes.png"):
-        assert (folder / name).stat().st_size > 10_000
+        with Image.open(folder / name) as picture:
+            assert min(picture.size) > 200
 
 
-def test_a_model_from_elsewhere(trained, tmp_path, run):
-    keras = import_keras()
-    folder = tmp_path / "run"
-    shutil.copytree(trained[0], folder)
+def test_a_model_from_elsewhere(copied_run, run):
     for model, message in (
         (keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten()]), "encoder"),
-        (keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]), "No such layer: encoder"),
         (keras.Sequential([keras.Input((3,)), keras.layers.Lambda(lambda x: x)]), "model.keras"),
     ):
-        model.save(folder / "model.keras")
-        result = run(cli, "morph", "--run-dir", folder, code=1)
+        model.save(copied_run / "model.keras")
+        result = run(cli, "morph", "--run-dir", copied_run, code=1)
         assert message in result.stderr
         assert len(result.stderr.splitlines()) == 1
-    (folder / "model.keras").write_bytes(b"no model")
-    assert "model.keras" in run(cli, "test", "--run-dir", folder, code=1).stderr
-    (folder / "model.keras").unlink()
-    assert "--resume" in run(cli, "test", "--run-dir", folder, code=1).stderr
+    (copied_run / "model.keras").write_bytes(b"no model")
+    assert "model.keras" in run(cli, "test", "--run-dir", copied_run, code=1).stderr
+    (copied_run / "model.keras").unlink()
+    assert "--resume" in run(cli, "test", "--run-dir", copied_run, code=1).stderr
 
 
-def test_data_root_overrides_the_runs(trained, tmp_path, run):
-    folder, _ = trained
-    words = ["morph", "--run-dir", folder, "--out", tmp_path / "m.npz"]
-    result = run(cli, *words, "--data-root", tmp_path / "gone", code=1)
-    assert str(tmp_path / "gone") in result.stderr
-    run(cli, *words, env={"DATA_ROOT": str(tmp_path / "gone")})  # the run knows better
+def test_a_mapping_that_lacks_labels_is_refused(characters, copied_run, tmp_path, run):
+    root = tmp_path / "data"
+    shutil.copytree(characters, root, ignore=shutil.ignore_patterns("run"))
+    (root / "emnist-balanced-mapping.txt").write_text("0 48\n1 49\n2 50\n")
+    for name in ("test", "morph", "explore"):
+        result = run(cli, name, "--run-dir", copied_run, "--data-root", root, code=1)
+        assert "mapping.txt lacks the label" in result.stderr
 
 
-def test_a_model_or_data_replaced_while_they_are_read_are_noticed(
-    trained, made, tmp_path, monkeypatch
+# ---- while the model is replaced
+
+
+class OtherModelMeanwhile:
+    """Saves another model in the run when test images are first encoded, as train may do."""
+
+    def __init__(self, folder, encode):
+        self.folder = folder
+        self.encode = encode
+        self.is_done = False
+
+    def __call__(self, model, x):
+        if not self.is_done:
+            self.is_done = True
+            other = autoencoder.load_autoencoder(self.folder / "model.keras")
+            other.set_weights([weights * 1.01 for weights in other.get_weights()])
+            other.save(self.folder / "model.keras")
+        return self.encode(model, x)
+
+
+def test_test_and_morph_begin_again_when_the_model_is_replaced(
+    copied_run, loaded, tmp_path, run, monkeypatch
 ):
-    folder = tmp_path / "run"
-    shutil.copytree(trained[0], folder)
-    dataset.load_emnist("balanced", made[0])
-    files = [folder / "model.keras", made[0] / "emnist-balanced.npz"]
-    real = autoencoder.load_data
+    encode = autoencoder.encode
+    for words in (
+        ["test"],
+        ["morph", "--path", "geodesic", "--rows", 3, "--out", tmp_path / "m.npz"],
+    ):
+        monkeypatch.setattr(autoencoder, "encode", OtherModelMeanwhile(copied_run, encode))
+        result = run(cli, *words, "--run-dir", copied_run)
+        assert "beginning again" in result.stderr
+    model = autoencoder.load_autoencoder(copied_run / "model.keras")
+    report = json.loads((copied_run / "test.json").read_text())
+    assert report["mse"] > 0
+    _, (x, _) = loaded
+    with np.load(tmp_path / "m.npz") as file:
+        ends = file["frames"][:, [0, -1]]
+        expected = autoencoder.reconstruct(model, x[file["indices"].ravel()])
+    assert np.abs(ends.reshape(expected.shape) - expected).max() < 1e-5
 
-    def load_and_replace(config):
-        loaded = real(config)
-        for path in files:
-            os.utime(path, ns=(10**18, 10**18))
-        return loaded
 
-    monkeypatch.setattr(autoencoder, "load_data", load_and_replace)
-    *_, note = autoencoder.open_run(folder, made[0])
-    for path in files:
-        assert is_stale(note, take_note(path))
+def test_a_new_run_gets_no_result_of_the_old_one(copied_run, run, monkeypatch):
+    encode = autoencoder.encode
+
+    def overwrite_meanwhile(model, x):
+        for name in RUN_FILES:
+            if name != "config.json":
+                (copied_run / name).unlink(missing_ok=True)
+        return encode(model, x)
+
+    monkeypatch.setattr(autoencoder, "encode", overwrite_meanwhile)
+    result = run(cli, "test", "--run-dir", copied_run, code=1)
+    assert "no finished epoch" in result.stderr
+    assert not (copied_run / "test.json").exists()
 
 
 # ---- morph
@@ -423,7 +499,6 @@ def test_linear_path():
 
 
 def test_morph_arrays(trained, loaded, tmp_path, run):
-    keras = import_keras()
     folder, _ = trained
     out = tmp_path / "new/m.npz"
     words = ["--from", "Hi 4", "--to", "by 2", "--steps", 5, "--out", out]
@@ -448,61 +523,59 @@ def test_morph_arrays(trained, loaded, tmp_path, run):
     assert np.allclose(steps, steps[:, :1], atol=1e-4)  # even steps on a straight line
 
 
-def test_morph_picture(trained, run, tmp_path):
-    from matplotlib.image import imread
-
-    folder, _ = trained
+def test_morph_picture(copied_run, run, tmp_path):
+    folder = copied_run
     assert run(cli, "morph", "--run-dir", folder, "--rows", 2).stdout == f"{folder}/morph.png\n"
-    two = imread(folder / "morph.png")
     run(cli, "morph", "--run-dir", folder, "--rows", 4, "--out", tmp_path / "m.PNG")
-    four = imread(tmp_path / "m.PNG")
-    assert four.shape[1] == two.shape[1]
-    assert four.shape[0] > two.shape[0] + 60
-    assert four.shape[1] > four.shape[0]
+    with Image.open(folder / "morph.png") as two, Image.open(tmp_path / "m.PNG") as four:
+        assert four.width == two.width
+        assert four.height > two.height + 60
+        assert four.width > four.height
     result = run(cli, "morph", "--run-dir", folder, "--from", "a%", "--to", "bc", code=1)
     assert "no class for %" in result.stderr
 
 
-def test_geodesic_keeps_its_index(trained, loaded, tmp_path, run):
-    folder = tmp_path / "run"
-    shutil.copytree(trained[0], folder)
-    words = ["morph", "--run-dir", folder, "--path", "geodesic", "--rows", 3]
+def test_the_linear_morph_reads_the_test_images_alone(characters, copied_run, tmp_path, run):
+    root = tmp_path / "data"
+    root.mkdir()
+    with np.load(characters / "emnist-balanced.npz") as file:
+        kept = {name: file[name] for name in ("x_test", "y_test", "note")}
+    np.savez(root / "emnist-balanced.npz", **kept)
+    words = ["morph", "--run-dir", copied_run, "--data-root", root, "--rows", 1]
+    run(cli, *words)
+    assert "x_train" in run(cli, *words, "--path", "geodesic", code=1).stderr
+
+
+def test_geodesic_keeps_its_index(copied_run, loaded, tmp_path, run):
+    words = ["morph", "--run-dir", copied_run, "--path", "geodesic", "--rows", 3]
 
     def morph(name):
         stderr = run(cli, *words, "--out", tmp_path / name).stderr
         with np.load(tmp_path / name) as file:
-            return stderr, file["frames"], file["codes"]
+            return stderr, file["frames"], file["codes"], file["indices"]
 
-    stderr, frames, codes = morph("a.npz")
-    assert "building the index" in stderr
-    model = autoencoder.load_autoencoder(folder / "model.keras")
-    with np.load(folder / "index.npz") as file:
-        nodes, near, lengths = (file[name] for name in ("codes", "indices", "data"))
-        first = slice(*file["indptr"][:2])
-    assert len(nodes) == KEPT * 47 * 30  # of the validation images too
-    drawn = autoencoder.decode(model, nodes[np.append(0, near[first])])
-    hops = np.linalg.norm(drawn[1:] - drawn[0], axis=(1, 2))
-    np.testing.assert_allclose(lengths[first], hops, atol=1e-4)  # between pictures
+    stderr, frames, codes, indices = morph("a.npz")
+    assert "index" in stderr
     linear = linear_path(codes[:, 0], codes[:, -1], 10)
     assert np.abs(codes - linear).max() > 0.1 * np.abs(linear).max()
-    _, (x, y) = loaded
-    ends = model.predict(x[random_pairs(y, 3, 0)].reshape(-1, 28, 28, 1), verbose=0)
-    assert np.abs(frames[:, [0, -1]].reshape(-1, 28, 28, 1) - ends).max() < 1e-5
+    _, (x, _) = loaded
+    model = autoencoder.load_autoencoder(copied_run / "model.keras")
+    ends = autoencoder.reconstruct(model, x[indices.ravel()]).reshape(3, 2, 28, 28)
+    assert np.abs(frames[:, [0, -1]] - ends).max() < 1e-5
 
-    stderr, again, _ = morph("b.npz")
+    stderr, again, _, _ = morph("b.npz")
     assert stderr == ""
     assert (again == frames).all()
 
-    (folder / "index.npz").write_bytes((folder / "index.npz").read_bytes()[:-100])
-    stderr, again, _ = morph("c.npz")
+    (copied_run / "index.npz").write_bytes((copied_run / "index.npz").read_bytes()[:-100])
+    stderr, again, _, _ = morph("c.npz")
     assert "index.npz" in stderr
-    assert "building the index" in stderr
     assert (again == frames).all()
 
-    model.set_weights([w * 1.01 for w in model.get_weights()])
-    model.save(folder / "model.keras")  # another model: the index does not belong to it
-    stderr, again, _ = morph("d.npz")
-    assert "another model" in stderr
+    model.set_weights([weights * 1.01 for weights in model.get_weights()])
+    model.save(copied_run / "model.keras")  # another model: the index does not belong to it
+    stderr, again, _, _ = morph("d.npz")
+    assert "index" in stderr
     assert (again != frames).any()
 
 
@@ -517,17 +590,22 @@ def test_moving_morphs(trained, run, tmp_path, ending):
         assert "to → be, linear path" in content.decode()
 
 
-def test_own_pictures(trained, loaded, tmp_path, run):
-    from PIL import Image
+def draw_pictures(folder, x):
+    """Draws images (N, 28, 28) as photos, large and dark on light: their paths."""
+    paths = []
+    for i, image in enumerate(x):
+        grey = Image.fromarray(np.uint8(230 - 200 * image)).resize((280, 280))
+        paths.append(folder / f"{i}.png")
+        Image.fromarray(np.pad(np.array(grey), 90, constant_values=230)).save(paths[-1])
+    return paths
 
-    folder, _ = trained
+
+def test_own_pictures(copied_run, loaded, tmp_path, run):
+    folder = copied_run
     _, (x, _) = loaded
-    images = []
-    for i in range(3):
-        images += ["--image", tmp_path / f"{i}.png"]
-        grey = Image.fromarray(np.uint8(230 - 200 * x[i])).resize((280, 280))
-        Image.fromarray(np.pad(np.array(grey), 90, constant_values=230)).save(images[-1])
-    words = ["morph", "--run-dir", folder, *images, "--path", "geodesic", "--steps", 4]
+    words = ["morph", "--run-dir", folder, "--path", "geodesic", "--steps", 4]
+    for path in draw_pictures(tmp_path, x[:3]):
+        words += ["--image", path]
     run(cli, *words, "--out", tmp_path / "m.npz")
     with np.load(tmp_path / "m.npz") as file:
         assert file["frames"].shape == (2, 4, 28, 28)
@@ -537,6 +615,53 @@ def test_own_pictures(trained, loaded, tmp_path, run):
         own = autoencoder.encode(autoencoder.load_autoencoder(folder / "model.keras"), x[:3])
         distances = np.linalg.norm(file["codes"][:, 0, None] - own, axis=-1)
         assert distances.argmin(1).tolist() == [0, 1]  # each is itself, drawn large or not
-    images[1].write_text("no picture")
-    result = run(cli, *words, code=1)
-    assert str(images[1]) in result.stderr
+    (tmp_path / "1.png").write_text("no picture")
+    assert str(tmp_path / "1.png") in run(cli, *words, code=1).stderr
+
+
+def test_out_never_replaces_an_input(characters, copied_run, loaded, tmp_path, run):
+    first, second = draw_pictures(tmp_path, loaded[1][0][:2])
+    link = tmp_path / "link.png"
+    link.symlink_to(first)
+    images = ["--image", first, "--image", second]
+    data = characters / "emnist-digits.npz"
+    for out in (first, link, copied_run / "index.npz", copied_run / "explore.html", data):
+        before = out.read_bytes() if out.exists() else None
+        words = ["morph", "--run-dir", copied_run, *images, "--out", out]
+        assert "would replace" in run(cli, *words, code=1).stderr
+        assert (out.read_bytes() if out.exists() else None) == before
+    words = ["explore", "--run-dir", copied_run, "--out", copied_run / "test.json"]
+    assert "would replace" in run(cli, *words, code=1).stderr
+
+
+def test_an_explicit_out_follows_a_link_and_the_default_replaces_it(copied_run, tmp_path, run):
+    target, link = tmp_path / "target.png", tmp_path / "link.png"
+    target.write_text("old")
+    link.symlink_to(target)
+    run(cli, "morph", "--run-dir", copied_run, "--rows", 1, "--out", link)
+    assert link.is_symlink()
+    assert target.read_bytes().startswith(b"\x89PNG")
+    target.write_text("precious")
+    (copied_run / "morph.png").symlink_to(target)
+    run(cli, "morph", "--run-dir", copied_run, "--rows", 1)
+    assert target.read_text() == "precious"
+
+
+# ---- files anybody may check out
+
+
+def test_shell_scripts_have_unix_line_ends_everywhere():
+    command = ["git", "check-attr", "eol", "convert_idx.sh"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("not a git checkout")
+    assert done.stdout == "convert_idx.sh: eol: lf\n"
+
+
+def test_letters_are_trained_too(tmp_path, run):
+    write_files(tmp_path, random_set(52, 1, 26), random_set(26, 1, 26), split="letters")
+    words = ["--split", "letters", "--data-root", tmp_path, "--run-dir", tmp_path / "run"]
+    run(cli, *RUN, *words, "--epochs", 1)
+    run(cli, "test", "--run-dir", tmp_path / "run")
+    report = json.loads((tmp_path / "run/test.json").read_text())
+    assert "".join(report["classes"]) == "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

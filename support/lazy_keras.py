@@ -1,0 +1,80 @@
+"""Keras, imported quietly when it is first used.
+
+    from support.lazy_keras import keras
+
+    keras.layers.Dense(10)  # only now Keras and TensorFlow are imported, which takes seconds
+
+So `--help` answers at once, and code that uses Keras reads as it does everywhere.
+"""
+
+import contextlib
+import ctypes
+import functools
+import os
+import sys
+
+M_TOP_PAD = -2  # from glibc's malloc.h
+
+
+class _LazyKeras:
+    def __getattr__(self, name):
+        return getattr(_import_keras(), name)
+
+
+keras = _LazyKeras()
+
+
+@functools.cache
+def _import_keras():
+    """Imports Keras, on TensorFlow unless KERAS_BACKEND names another backend."""
+    if "keras" not in sys.modules:
+        os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # else keras.json would be asked
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        _keep_freed_memory()
+    with _silent_stderr():
+        import keras
+    return keras
+
+
+@contextlib.contextmanager
+def _silent_stderr():
+    """Hides what TensorFlow's C++ code writes to stderr while it is imported."""
+    stderr = os.dup(2)
+    try:
+        with open(os.devnull, "w") as null:
+            os.dup2(null.fileno(), 2)
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+def _keep_freed_memory():
+    """Lets the C library keep 64 MB of freed memory for the next request.
+
+    TensorFlow frees and requests some 200 MB in each training step. If all of it went back to the
+    system, the work on new pages would take nearly as long as the mathematics.
+    """
+    with contextlib.suppress(AttributeError, OSError):  # only glibc has mallopt
+        ctypes.CDLL(None).mallopt(M_TOP_PAD, 64 << 20)
+
+
+@contextlib.contextmanager
+def default_settings():
+    """Keras's own defaults, float32 and channels last, whatever a notebook or keras.json has set.
+
+    As a decorator, `@default_settings()`, it holds for a whole function. The settings that were
+    there come back afterwards.
+    """
+    floatx = keras.config.floatx()
+    image_data_format = keras.config.image_data_format()
+    dtype_policy = keras.config.dtype_policy()
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(floatx)
+        keras.config.set_image_data_format(image_data_format)
+        keras.config.set_dtype_policy(dtype_policy)

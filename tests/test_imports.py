@@ -11,7 +11,12 @@ SUPPORT = sorted((PROJECT / "support").glob("*.py"))
 BENCHMARKS = sorted((PROJECT / "benchmarks").glob("*.py"))
 PROGRAM = [PROJECT / "dataset.py", PROJECT / "autoencoder.py", *SUPPORT, *BENCHMARKS]
 ORDER = ("support", "dataset", "autoencoder", "benchmarks")  # each may import those before it
-SHARED = {"console", "files", "lazy_keras"}  # what the modules of support/ import of each other
+SHARED = {
+    "console",
+    "files",
+    "lazy_keras",
+    "pages",
+}  # what the modules of support/ import of each other
 SLOW = {"keras", "tensorflow", "matplotlib", "sklearn", "faiss", "requests"}
 
 

@@ -15,7 +15,6 @@ A judge passes 95% of the reconstructions of test images. It sees no morph befor
 import sys
 import time
 from pathlib import Path
-from unittest import mock
 
 import click
 import numpy as np
@@ -24,147 +23,262 @@ from scipy.special import logsumexp
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import autoencoder
-from autoencoder import BATCH_SIZE, batches, decode, encode, geodesic_path, linear_path
-from dataset import load_emnist
-from support import geodesic
-from support.console import CONTEXT_SETTINGS, import_keras
-from support.ends import random_pairs
-from support.files import replacing
+from autoencoder import (
+    BATCH_SIZE,
+    LEARNING_RATE,
+    batches,
+    build_autoencoder,
+    compile_for_training,
+    decode,
+    encode,
+    linear_path,
+    load_autoencoder,
+    run_dir_option,
+)
+from dataset import IMAGE_SIZE, data_root_option, load_emnist
+from support.console import CONTEXT_SETTINGS, notice
+from support.endpoints import draw_pairs
+from support.files import make_folder, replacing
+from support.geodesic import build_graph, geodesic_path
+from support.lazy_keras import keras
 
-EARLIER = {"KEPT": 1, "AVERAGED": 17, "NEIGHBOURS": 16, "END_NEIGHBOURS": 16, "SMOOTHING": 0.05}
-EARLIER |= {"_pictures": lambda codes, decode: codes}  # hops of the geodesic were between codes
+BLUR_WIDTHS = (0.0, 0.35, 0.5, 0.65, 0.8, 1.0)  # pixels
+BETWEEN = (0.3, 0.7)  # the share of the second image in what is made of two
+CHARACTER_EPOCHS = 4
+GHOST_EPOCHS = 2
+OTHER_EPOCHS = 3  # of the autoencoder that draws ghosts
+JUDGE_BATCH = 128
+PASS_SHARE = 0.95  # of the reconstructions of test images
 
-
-def blur(x, rng):
-    """(N, 28, 28) -> (N, 28, 28), each image blurred by up to a pixel, at random."""
-    widths = rng.choice((0.0, 0.35, 0.5, 0.65, 0.8, 1.0), len(x))
-    return np.stack([gaussian_filter(*some) for some in zip(x, widths, strict=True)])
-
-
-def draw_fakes(x, y, count, rng):
-    """(count, 28, 28) images that are no characters, each of two images of different classes."""
-    a, b = x[random_pairs(y, count, rng).T]
-    share = rng.uniform(0.3, 0.7, (count, 1, 1)).astype("float32")
-    angle = rng.uniform(0, 2 * np.pi, (count, 1, 1))
-    row, column = np.mgrid[:28, :28] - 13.5
-    away = np.cos(angle) * row + np.sin(angle) * column - rng.uniform(-3, 3, (count, 1, 1))
-    side = np.clip(away + 0.5, 0, 1).astype("float32")  # 0 on one side of a line, 1 on the other
-    kinds = [(1 - share) * a + share * b, np.maximum(a, b), (1 - side) * a + side * b]
-    return np.choose(rng.integers(3, size=(count, 1, 1)), kinds)
+# ---- what a judge learns from
 
 
 def character_images(x, y, seed):
-    """Endless pairs of real and false images for the character judge, (N, 28, 28) each."""
+    """Endless pairs of real and false images (N, H, W) for the character judge."""
     rng = np.random.default_rng(seed)
     while True:
-        yield blur(x, rng), blur(draw_fakes(x, y, len(x), rng), rng)
+        yield blur(x, rng), blur(draw_false_characters(x, y, rng), rng)
+
+
+def blur(x, rng):
+    """(N, H, W) -> (N, H, W), each image blurred by up to a pixel, at random."""
+    widths = rng.choice(BLUR_WIDTHS, len(x))
+    blurred = np.empty_like(x)
+    for i, width in enumerate(widths):
+        blurred[i] = gaussian_filter(x[i], width)
+    return blurred
+
+
+def draw_false_characters(x, y, rng):
+    """(N, H, W): as many images as x that are no characters, each of two of different classes."""
+    count = len(x)
+    pairs = draw_pairs(y, count, rng)
+    a, b = x[pairs[:, 0]], x[pairs[:, 1]]
+    share = rng.uniform(*BETWEEN, (count, 1, 1)).astype(np.float32)
+    average = (1 - share) * a + share * b
+    union = np.maximum(a, b)
+    side = draw_half_planes(count, rng)
+    splice = (1 - side) * a + side * b
+    kind = rng.integers(3, size=(count, 1, 1))
+    return np.choose(kind, [average, union, splice])
+
+
+def draw_half_planes(count, rng):
+    """(count, H, W) masks: 0 on one side of a random line near the middle, 1 on the other."""
+    angle = rng.uniform(0, 2 * np.pi, (count, 1, 1))
+    offset = rng.uniform(-3, 3, (count, 1, 1))
+    row, column = np.mgrid[:IMAGE_SIZE, :IMAGE_SIZE] - (IMAGE_SIZE - 1) / 2
+    distance = np.cos(angle) * row + np.sin(angle) * column - offset
+    return np.clip(distance + 0.5, 0, 1).astype(np.float32)
 
 
 def ghost_images(x, y, seed):
-    """The same for the ghost judge, by another autoencoder, trained here as `train` does."""
+    """Endless pairs of real and false images (N, H, W) for the ghost judge."""
     rng = np.random.default_rng(seed)
-    config = {"seed": 1000 + seed, "epochs": 3, "learning_rate": autoencoder.LEARNING_RATE}
-    other = autoencoder.new_model(config, steps := len(x) // BATCH_SIZE)
-    feed = batches(x, BATCH_SIZE, config["seed"], 0)
-    other.fit(feed, steps_per_epoch=steps, epochs=3, shuffle=False, verbose=0)
+    other = train_other_autoencoder(x, seed + 1000)
     codes = encode(other, x)
     real = decode(other, codes)
     while True:
-        a, b = codes[random_pairs(y, len(x), rng).T]
-        t = rng.uniform(0.3, 0.7, (len(x), 1)).astype("float32")
-        yield real, decode(other, (1 - t) * a + t * b)
+        pairs = draw_pairs(y, len(x), rng)
+        a, b = codes[pairs[:, 0]], codes[pairs[:, 1]]
+        share = rng.uniform(*BETWEEN, (len(x), 1)).astype(np.float32)
+        yield real, decode(other, (1 - share) * a + share * b)
 
 
-JUDGES = {"character": (character_images, 4), "ghost": (ghost_images, 2)}  # and epochs
+def train_other_autoencoder(x, seed):
+    """An autoencoder, trained for a few epochs as `train` does."""
+    steps = len(x) // BATCH_SIZE
+    keras.utils.set_random_seed(seed)
+    autoencoder = build_autoencoder()
+    compile_for_training(autoencoder, LEARNING_RATE, OTHER_EPOCHS, steps)
+    autoencoder.fit(
+        batches(x, BATCH_SIZE, seed, 0),
+        steps_per_epoch=steps,
+        epochs=OTHER_EPOCHS,
+        shuffle=False,
+        verbose=0,
+    )
+    return autoencoder
 
 
-def open_judge(name, folder, x, y, seed):
-    """The kept or a new judge: (N, 28, 28, 1) -> (N, classes + 1), logits, the last of false."""
-    keras, path = import_keras(), Path(folder) / f"{name}.keras"
+# ---- the judges
+
+
+def open_judge(path, images, y, epochs, seed):
+    """The judge that is kept at `path`, or a new one.
+
+    images: yields pairs of real and false images (N, H, W), a pair for each epoch. y: (N,), labels
+    of the real images.
+
+    Returns:
+        A Keras model (N, H, W, 1) -> (N, classes + 1), logits; the last one is of false images.
+    """
     if path.exists():
         return keras.saving.load_model(path)
-    layers, (images, epochs) = keras.layers, JUDGES[name]
     keras.utils.set_random_seed(seed)
-    false = int(y.max()) + 1
-    inputs = h = keras.Input((28, 28, 1))
-    for filters, strides in ((32, 1), (48, 2), (48, 1), (96, 2)):
-        h = layers.Conv2D(filters, 3, strides, padding="same", use_bias=False)(h)
-        h = layers.ReLU()(layers.BatchNormalization()(h))
-    h = layers.Dense(256, use_bias=False)(layers.Dropout(0.3)(layers.Flatten()(h)))
-    h = layers.ReLU(name="features")(layers.BatchNormalization()(h))
-    judge = keras.Model(inputs, layers.Dense(false + 1)(layers.Dropout(0.3)(h)))
-    steps = epochs * -(-2 * len(x) // 128)
+    false_label = int(y.max()) + 1
+    labels = np.concatenate([y, np.full(len(y), false_label)])
+    judge = build_judge(false_label + 1)
+    steps = epochs * -(-len(labels) // JUDGE_BATCH)
     judge.compile(
         keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(3e-3, steps)),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    labels = np.concatenate([y, np.full(len(x), false)])
-    for epoch, pair in zip(range(1, epochs + 1), images(x, y, seed), strict=False):
-        x_both = np.concatenate(pair)[..., None]  # new false images in each epoch
-        loss = judge.fit(x_both, labels, batch_size=128, verbose=0).history["loss"][-1]
-        click.echo(f"{name} judge, epoch {epoch}/{epochs}: loss {loss:.4f}", err=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as unfinished:
-        judge.save(unfinished)
+    for epoch in range(1, epochs + 1):
+        real, false = next(images)
+        x = np.concatenate([real, false])[..., None]
+        history = judge.fit(x, labels, batch_size=JUDGE_BATCH, verbose=0).history
+        notice(f"{path.stem} judge, epoch {epoch}/{epochs}: loss {history['loss'][0]:.4f}")
+    make_folder(path.parent)
+    with replacing(path) as partial:
+        judge.save(partial)
     return judge
 
 
-def score(judge, images):
-    """(..., 28, 28) -> (...): the log odds of a real image."""
-    logits = judge.predict(images.reshape(-1, 28, 28, 1), 512, verbose=0).astype("float64")
-    return (logsumexp(logits[:, :-1], axis=1) - logits[:, -1]).reshape(images.shape[:-2])
+def build_judge(classes):
+    """A small convolutional classifier that ends in logits."""
+    image = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 1))
+    h = convolution_norm_relu(image, filters=32, strides=1)
+    h = convolution_norm_relu(h, filters=48, strides=2)
+    h = convolution_norm_relu(h, filters=48, strides=1)
+    h = convolution_norm_relu(h, filters=96, strides=2)
+    h = keras.layers.Flatten()(h)
+    h = keras.layers.Dropout(0.3)(h)
+    h = keras.layers.Dense(256, use_bias=False)(h)
+    h = keras.layers.BatchNormalization()(h)
+    features = keras.layers.ReLU(name="features")(h)
+    h = keras.layers.Dropout(0.3)(features)
+    return keras.Model(image, keras.layers.Dense(classes)(h))
 
 
-def frechet_distance(judge, images, others):
-    """Between the judge's features of two sets of images, as normal distributions (FID)."""
-    features = import_keras().Model(judge.inputs, judge.get_layer("features").output)
-    both = [features.predict(x.reshape(-1, 28, 28, 1), 512, verbose=0) for x in (images, others)]
-    (m, n), (s, t) = [f.mean(0) for f in both], [np.cov(f.T) for f in both]
-    root = np.sqrt(np.linalg.eigvals(s @ t).real.clip(0)).sum()
-    return ((m - n) ** 2).sum() + np.trace(s) + np.trace(t) - 2 * root
+def convolution_norm_relu(h, filters, strides):
+    h = keras.layers.Conv2D(filters, 3, strides, padding="same", use_bias=False)(h)
+    h = keras.layers.BatchNormalization()(h)
+    return keras.layers.ReLU()(h)
 
 
-def slerp(a, b, t):
-    """On the arc from a to b about the origin, at an even angle; a, b: (N, 1, D), t: (T, 1)."""
-    lengths = np.linalg.norm([a, b], axis=-1, keepdims=True)
-    angle = np.arccos(np.clip((a * b).sum(-1, keepdims=True) / lengths.prod(0), -1, 1))
+def predict(model, images):
+    """(..., H, W) -> (N, outputs), the images in a row."""
+    x = images.reshape(-1, IMAGE_SIZE, IMAGE_SIZE, 1)
+    return model.predict(x, batch_size=512, verbose=0).astype(np.float64)
+
+
+def log_odds(judge, images):
+    """(..., H, W) -> (...): the log odds that an image is real."""
+    logits = predict(judge, images)
+    odds = logsumexp(logits[:, :-1], axis=1) - logits[:, -1]
+    return odds.reshape(images.shape[:-2])
+
+
+def frechet_distance(a, b):
+    """Between two sets of features (N, F), (M, F), as normal distributions.
+
+    Heusel et al. 2017, arXiv:1706.08500.
+    """
+    covariance_a = np.cov(a.T)
+    covariance_b = np.cov(b.T)
+    eigenvalues = np.linalg.eigvals(covariance_a @ covariance_b).real.clip(0)
+    between_means = ((a.mean(axis=0) - b.mean(axis=0)) ** 2).sum()
+    traces = np.trace(covariance_a) + np.trace(covariance_b)
+    return between_means + traces - 2 * np.sqrt(eigenvalues).sum()
+
+
+# ---- the morphs
+
+
+def slerp(a, b, steps):
+    """Codes on arcs about the origin, at even angles: (rows, D), (rows, D) -> (rows, steps, D)."""
+    a, b = a[:, None], b[:, None]
+    t = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
+    norms = np.linalg.norm(a, axis=2, keepdims=True) * np.linalg.norm(b, axis=2, keepdims=True)
+    cosine = (a * b).sum(axis=2, keepdims=True) / norms
+    angle = np.arccos(np.clip(cosine, -1, 1))
     return (np.sin((1 - t) * angle) * a + np.sin(t * angle) * b) / np.sin(angle)
 
 
-def geodesics(model, codes, a, b, steps, settings, cost=geodesic.Index.cost):
-    """(rows, steps, 28, 28), with other settings of the geodesic; prints how long it took."""
-    with mock.patch.dict(vars(geodesic), settings), mock.patch.object(geodesic.Index, "cost", cost):
-        started = time.perf_counter()
-        index = geodesic.build_index(codes, lambda some: decode(model, some))
-        built = time.perf_counter()
-        paths = geodesic_path(index, a, b, steps, model)
-        row = (time.perf_counter() - built) / len(a)
-    click.echo(f"{len(codes):,} codes: index in {built - started:.1f} s, a row in {row:.3f} s")
-    return decode(model, paths)
+def timed_geodesic(training_codes, a, b, steps, decode_codes):
+    """geodesic_path in a new graph; says how long both took."""
+    start = time.perf_counter()
+    graph = build_graph(training_codes, decode_codes)
+    built = time.perf_counter()
+    path = geodesic_path(graph, a, b, steps, decode_codes)
+    seconds_a_row = (time.perf_counter() - built) / len(a)
+    click.echo(
+        f"{len(training_codes):,} codes: graph in {built - start:.1f} s, "
+        f"a row in {seconds_a_row:.3f} s"
+    )
+    return path
+
+
+# ---- the table
 
 
 def print_table(morphs, judges, real):
-    """A row for each of {name: frames (N, T, 28, 28)}; real: reconstructions of test images."""
-    heads = " | ".join(f"{name}: frames | rows" for name in judges)
-    click.echo(f"\n| | {heads} | bias | length | smoothness |\n|{'---|' * (2 * len(judges) + 4)}")
-    thresholds = {name: np.quantile(score(judge, real), 0.05) for name, judge in judges.items()}
+    """A row for each of {name: frames (N, T, H, W)}; real: reconstructions of test images."""
+    thresholds = {}
+    heads = []
+    for kind, judge in judges.items():
+        thresholds[kind] = np.quantile(log_odds(judge, real), 1 - PASS_SHARE)
+        heads += [f"{kind}: frames", "rows"]
+    heads += ["bias", "length", "smoothness"]
+    judge = judges["character"]
+    feature_model = keras.Model(judge.inputs, judge.get_layer("features").output)
+    real_features = predict(feature_model, real)
+
+    click.echo(f"\n| | {' | '.join(heads)} |")
+    click.echo(f"|{'---|' * (len(heads) + 1)}")
     for name, frames in morphs.items():
-        inner, cells = frames[:, 1:-1], [name]
+        inner = frames[:, 1:-1]
+        cells = [name]
         for kind, judge in judges.items():
-            passed = score(judge, inner) >= thresholds[kind]
+            passed = log_odds(judge, inner) >= thresholds[kind]
             cells += [f"{passed.mean():.1%}", f"{passed.all(axis=1).mean():.1%}"]
-        hops = np.linalg.norm(np.diff(frames, axis=1), axis=(2, 3))
-        length = hops.sum(1) / np.linalg.norm(frames[:, -1] - frames[:, 0], axis=(1, 2))
-        smoothness = (hops.max(1) / hops.sum(1) - 1 / hops.shape[1]).clip(0)  # no -0.000
-        bias = frechet_distance(judges["character"], inner, real)
-        cells += [f"{bias:.1f}", f"{np.median(length):.2f}", f"{smoothness.mean():.3f}"]
+        bias = frechet_distance(predict(feature_model, inner), real_features)
+        cells += [f"{bias:.1f}", f"{length(frames):.2f}", f"{smoothness(frames):.3f}"]
         click.echo(f"| {' | '.join(cells)} |")
 
 
+def step_lengths(frames):
+    """(N, T, H, W) -> (N, T - 1), in pixel space."""
+    return np.linalg.norm(np.diff(frames, axis=1), axis=(2, 3))
+
+
+def length(frames):
+    """The length of a row / the distance between its ends (median)."""
+    between_ends = np.linalg.norm(frames[:, -1] - frames[:, 0], axis=(1, 2))
+    return np.median(step_lengths(frames).sum(axis=1) / between_ends)
+
+
+def smoothness(frames):
+    """The largest step's share of a row, minus an even step's (mean)."""
+    steps = step_lengths(frames)
+    largest = steps.max(axis=1) / steps.sum(axis=1)
+    return (largest - 1 / steps.shape[1]).clip(0).mean()  # no -0.000
+
+
 @click.command(context_settings=CONTEXT_SETTINGS)
-@click.option("--run-dir", default="runs/default", help="The run whose model is measured.")
-@click.option("--data-root", envvar="DATA_ROOT", default="data", help="The folder of the data.")
+@run_dir_option
+@data_root_option
 @click.option("--pairs", type=click.IntRange(1), default=300, help="Random pairs of test images.")
 @click.option("--steps", type=click.IntRange(3), default=10, help="Frames in a row, both ends too.")
 @click.option("--seed", default=0, help="Seed of the pairs, and of new judges.")
@@ -177,23 +291,36 @@ def main(run_dir, data_root, pairs, steps, seed, folder):
     (median); smoothness: the largest step's share of the path, minus an even step's (mean).
     """
     (x_train, y_train), (x_test, y_test) = load_emnist("balanced", data_root)
-    model = autoencoder.load_autoencoder(Path(run_dir) / "model.keras")
+    model = load_autoencoder(Path(run_dir) / "model.keras")
+
+    def decode_codes(codes):
+        return decode(model, codes)
+
     rng = np.random.default_rng(seed)
-    codes, known = encode(model, x_test), encode(model, x_train)
-    real = decode(model, codes)
-    pair = random_pairs(y_test, pairs, rng).T
-    a, b = codes[pair]
-    t = np.linspace(0, 1, steps, dtype="float32")[:, None]
-    given = model, known, a, b, steps
+    codes = encode(model, x_test)
+    real = decode_codes(codes)
+    ends = draw_pairs(y_test, pairs, rng)
+    a, b = codes[ends[:, 0]], codes[ends[:, 1]]
+    at_random = rng.integers(len(real), size=(pairs, steps))
+    geodesic = timed_geodesic(encode(model, x_train), a, b, steps, decode_codes)
     morphs = {
-        "reconstructions, at random": real[rng.integers(len(real), size=(pairs, steps))],
-        "cross-fade": np.linspace(*real[pair], steps, axis=1),
-        "linear": decode(model, linear_path(a, b, steps)),
-        "slerp": decode(model, slerp(a[:, None], b[:, None], t)),
-        "geodesic, earlier settings": geodesics(*given, EARLIER, lambda _, length: length**2.5),
-        "geodesic": geodesics(*given, {}),
+        "reconstructions, at random": real[at_random],
+        "cross-fade": np.linspace(real[ends[:, 0]], real[ends[:, 1]], steps, axis=1),
+        "linear": decode_codes(linear_path(a, b, steps)),
+        "slerp": decode_codes(slerp(a, b, steps)),
+        "geodesic": decode_codes(geodesic),
     }
-    print_table(morphs, {n: open_judge(n, folder, x_train, y_train, seed) for n in JUDGES}, real)
+
+    kept = Path(folder)
+    characters = character_images(x_train, y_train, seed)
+    ghosts = ghost_images(x_train, y_train, seed)
+    judges = {
+        "character": open_judge(
+            kept / "character.keras", characters, y_train, CHARACTER_EPOCHS, seed
+        ),
+        "ghost": open_judge(kept / "ghost.keras", ghosts, y_train, GHOST_EPOCHS, seed),
+    }
+    print_table(morphs, judges, real)
 
 
 if __name__ == "__main__":

@@ -1,29 +1,34 @@
-"""The geodesic on toy codes of known shape: rings, moons, components."""
+"""The geodesic on toy codes of known shape: rings, moons, clusters."""
+
+import os
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial.distance import cdist
 from sklearn.datasets import make_moons
 
-from support import geodesic as geodesic_module
 from support.console import InputError
-from support.geodesic import build_index, geodesic, load_index, open_index
+from support.geodesic import INLIER_SHARE, build_graph, geodesic_path, open_graph
 
 
 def ring(count=2000, size=32, noise=0.02, seed=0):
     """Codes on a noisy unit circle in the first two of `size` dimensions."""
     rng = np.random.default_rng(seed)
-    angle = rng.uniform(0, 2 * np.pi, count)
-    codes = rng.normal(0, noise / np.sqrt(size), (count, size))
-    codes[:, :2] += np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return codes.astype("float32")
+    circle = on_ring(rng.uniform(0, 2 * np.pi, count), size)
+    return circle + rng.normal(0, noise / np.sqrt(size), (count, size)).astype("float32")
 
 
 def on_ring(angles, size=32):
-    ends = np.zeros((len(angles), size), "float32")
-    ends[:, 0], ends[:, 1] = np.cos(angles), np.sin(angles)
-    return ends
+    codes = np.zeros((len(angles), size), "float32")
+    codes[:, 0] = np.cos(angles)
+    codes[:, 1] = np.sin(angles)
+    return codes
+
+
+def clusters(centres, count, noise):
+    rng = np.random.default_rng(0)
+    return np.concatenate([rng.normal(centre, noise, (count, len(centre))) for centre in centres])
 
 
 def step_lengths(path):
@@ -36,237 +41,226 @@ def nearest(path, codes):
 
 
 @pytest.fixture(scope="module")
-def ring_index():
-    return build_index(ring())
+def ring_graph():
+    return build_graph(ring())
 
 
-def test_follows_a_ring_where_linear_cuts_through(ring_index):
+# ---- paths
+
+
+def test_a_path_follows_a_ring_where_the_straight_line_cuts_through(ring_graph):
     start, end = on_ring([0.0, 1.0]), on_ring([2.5, -1.0])
-    path, unjoined = geodesic(ring_index, start, end, 12)
-    assert path.shape == (2, 12, 32) and path.dtype == np.float32
-    assert not unjoined.any()
+    path = geodesic_path(ring_graph, start, end, 12)
+    assert path.shape == (2, 12, 32)
+    assert path.dtype == np.float32
     radius = np.linalg.norm(path[..., :2], axis=-1)
-    assert radius.min() > 0.9 and radius.max() < 1.1
-    linear = np.linspace(start, end, 12, axis=1)
-    assert np.linalg.norm(linear[..., :2], axis=-1).min() < 0.4
+    assert radius.min() > 0.9
+    assert radius.max() < 1.1
     # the shorter way round, as long as that arc
     np.testing.assert_allclose(step_lengths(path).sum(axis=1), [2.5, 2.0], rtol=0.1)
 
 
-def test_stays_on_two_moons_in_two_dimensions():
+def test_a_path_stays_on_a_moon():
     codes, moon = make_moons(1500, noise=0.04, random_state=0)
-    index = build_index(codes)
     upper = codes[moon == 0]
     start, end = upper[[upper[:, 0].argmin()]], upper[[upper[:, 0].argmax()]]
-    path, _ = geodesic(index, start, end, 15)
+    path = geodesic_path(build_graph(codes), start, end, 15)
     assert nearest(path, upper).max() < 0.1
-    assert nearest(np.linspace(start, end, 15, axis=1), codes).max() > 0.2
 
 
-def test_ends_are_exact_and_frames_in_order_and_even(ring_index):
+@pytest.mark.parametrize("steps", [2, 3, 10])
+def test_ends_are_exact_and_frames_in_order_and_nearly_even(ring_graph, steps):
     rng = np.random.default_rng(1)
     first = rng.uniform(0, 2 * np.pi, 20)
     turn = rng.uniform(0.5, 2.8, 20)
     start, end = on_ring(first), on_ring(first + turn)
-    for steps in (2, 3, 10, 60):
-        path, _ = geodesic(ring_index, start, end, steps)
-        assert path.shape == (20, steps, 32)
-        np.testing.assert_array_equal(path[:, 0], start)
-        np.testing.assert_array_equal(path[:, -1], end)
-        hops = step_lengths(path)
-        assert (hops <= 2 * hops.mean(axis=1, keepdims=True)).all()
-        angle = np.unwrap(np.arctan2(path[..., 1], path[..., 0]), axis=1)
-        assert (np.diff(angle, axis=1) > 0).all()
+    path = geodesic_path(ring_graph, start, end, steps)
+    assert path.shape == (20, steps, 32)
+    np.testing.assert_array_equal(path[:, 0], start)
+    np.testing.assert_array_equal(path[:, -1], end)
+    lengths = step_lengths(path)
+    assert (lengths <= 1.3 * lengths.mean(axis=1, keepdims=True)).all()
+    angle = np.unwrap(np.arctan2(path[..., 1], path[..., 0]), axis=1)
+    assert (np.diff(angle, axis=1) > 0).all()
 
 
-def test_repeats_itself_and_rows_do_not_depend_on_each_other(ring_index):
+def test_the_same_codes_give_the_same_path_in_any_row(ring_graph):
     start, end = on_ring([0.0, 1.0, 2.0]), on_ring([2.0, -1.0, 4.0])
-    path, _ = geodesic(ring_index, start, end, 8)
-    again, _ = geodesic(build_index(ring()), start, end, 8)
-    np.testing.assert_array_equal(path, again)
-    alone, _ = geodesic(ring_index, start[1:2], end[1:2], 8)
+    path = geodesic_path(ring_graph, start, end, 8)
+    alone = geodesic_path(build_graph(ring()), start[1:2], end[1:2], 8)
     np.testing.assert_allclose(path[1:2], alone, atol=1e-5)
 
 
-def test_nodes_are_means_of_neighbours(monkeypatch):
-    monkeypatch.setattr(geodesic_module, "KEPT", 1)
-    codes = ring(300, noise=0.2)
-    near = cdist(codes, codes).argsort(axis=1)[:, : geodesic_module.AVERAGED]
-    nodes = build_index(codes).codes
-    np.testing.assert_allclose(nodes, codes[near].mean(axis=1), atol=1e-6)
-    off = [np.linalg.norm(some[:, 2:], axis=1).mean() for some in (nodes, codes)]
-    assert off[0] < 0.5 * off[1]
+def test_frames_avoid_the_middle_of_long_edges():
+    centres = np.zeros((10, 4))
+    centres[:, 0] = np.arange(10) + np.resize([0, 0.14], 10)  # even frames would miss each second
+    graph = build_graph(clusters(centres, 60, 0.02))
+    path = geodesic_path(graph, centres[:1], centres[-1:], 10)
+    assert nearest(path[0], centres).max() < 0.08
 
 
-def test_odd_codes_are_left_out():
-    odd = 3 * on_ring(np.arange(6))
-    nodes = build_index(np.concatenate([ring(), odd])).codes
-    assert len(nodes) == round(geodesic_module.KEPT * 2006)
-    assert np.linalg.norm(nodes, axis=1).max() < 1.1
-
-
-def test_a_path_makes_no_quick_turns():
-    index = build_index(ring(noise=0.1))
-    path, _ = geodesic(index, on_ring([0.0, 1.0, 2.0]), on_ring([2.0, 3.0, 4.0]), 40)
-    hops = np.diff(path, axis=1)
-    hops /= np.linalg.norm(hops, axis=2, keepdims=True)
-    assert ((hops[:, 1:] * hops[:, :-1]).sum(axis=2) > 0.9).all()
-
-
-def test_frames_are_not_chosen_in_the_middle_of_long_hops():
-    rng = np.random.default_rng(0)
-    codes = np.concatenate([rng.normal([x, 0, 0, 0], 0.1, (50, 4)) for x in range(10)])
-    index = build_index(codes)
-    path, _ = geodesic(index, np.zeros((1, 4)), 9 * np.eye(1, 4), 10)
-    assert nearest(path[0, 1:-1], index.codes).mean() < 0.1
-
-
-def test_the_same_code_at_both_ends(ring_index):
+def test_the_same_code_at_both_ends(ring_graph):
     here = on_ring([0.3])
-    path, unjoined = geodesic(ring_index, here, here, 5)
-    assert np.isfinite(path).all() and not unjoined.any()
+    path = geodesic_path(ring_graph, here, here, 5)
     np.testing.assert_allclose(path, np.broadcast_to(here[:, None], path.shape), atol=1e-6)
 
 
-def test_far_ends_are_not_joined_by_a_leap():
-    rng = np.random.default_rng(0)
-    middles = np.array([[0, 0], [0.5, 0.75], [1, 0]])  # the straight line is 1 long, the detour 1.8
-    codes = np.concatenate([rng.normal(middle, 0.02, (150, 2)) for middle in middles])
-    path, _ = geodesic(build_index(codes), middles[:1], middles[2:], 10)
-    assert nearest(path[0], middles[1:2]).min() < 0.2
+def test_near_ends_are_joined_without_a_detour(ring_graph):
+    here, there = 1.2 * on_ring([0.3]), 1.2 * on_ring([0.31])  # away from all nodes
+    path = geodesic_path(ring_graph, here, there, 5)
+    straight = np.linalg.norm(there - here)
+    assert step_lengths(path).sum() < 1.001 * straight
 
 
-@pytest.mark.parametrize("extra, angle", [(30, 2.5), (0, -0.64)])
-def test_a_long_hop_costs_more_than_many_short_ones(monkeypatch, extra, angle):
-    for name, value in {"KEPT": 1, "AVERAGED": 1, "EXTRA_COST": extra}.items():
-        monkeypatch.setattr(geodesic_module, name, value)
-    arc, island = on_ring(np.linspace(0, 5, 400)), on_ring([-0.64])  # in the middle of the gap
-    index = build_index(np.concatenate([arc, island]))
-    path, _ = geodesic(index, arc[:1], arc[-1:], 30)
-    assert nearest(path[0], on_ring([angle])).min() < 0.2
-    long, _ = index.price()
-    np.testing.assert_allclose(index.cost(long * np.arange(3)), long * np.array([0, 1, 2 + extra]))
+def test_a_long_edge_costs_more_than_many_short_ones(ring_graph):
+    angle = np.arange(0, 5, 0.01)  # from end to end it is 5 along the arc, and 1.2 across the gap
+    path = geodesic_path(build_graph(on_ring(angle)), on_ring([0.0]), on_ring([5.0]), 10)
+    assert nearest(path[0], on_ring([2.5])).min() < 0.3
+    long, extra = ring_graph.price()
+    costs = ring_graph.cost(long * np.array([0, 1, 2]))
+    np.testing.assert_allclose(costs, long * np.array([0, 1, 2 + extra]))
 
 
-def test_lengths_are_measured_between_pictures():
-    def stretch_above(codes):
-        stretched = codes.copy()
-        stretched[..., 1] *= np.where(codes[..., 1] > 0, 6, 1)
-        return stretched[..., None]
-
-    ends = on_ring([0.0]), on_ring([2.2])
-    for decode, angle in ((None, 1.1), (stretch_above, -2)):
-        path, _ = geodesic(build_index(ring(), decode), *ends, 30, decode)
-        assert nearest(path[0], on_ring([angle])).min() < 0.3
-        hops = step_lengths(decode(path[0])[..., 0] if decode else path[0])
-        assert hops.max() < 2 * hops.mean()
-
-
-def test_larger_pictures_change_nothing():
-    def larger(codes):
-        return 1000 * codes[..., None]
-
-    ends = on_ring([0.0, 1.0]), on_ring([2.2, -1.5])
-    path, _ = geodesic(build_index(ring()), *ends, 12)
-    again, _ = geodesic(build_index(ring(), larger), *ends, 12, larger)
-    np.testing.assert_allclose(path, again, atol=1e-5)
-
-
-def test_near_ends_are_joined_without_a_detour(ring_index):
-    here = 1.2 * on_ring([0.3, 0.3])  # away from all nodes
-    there = 1.2 * on_ring([0.3, 0.31])
-    path, unjoined = geodesic(ring_index, here, there, 5)
-    assert not unjoined.any()
-    np.testing.assert_allclose(path, np.linspace(here, there, 5, axis=1), atol=2e-3)
-
-
-def test_components_are_bridged_where_they_are_nearest_and_reported():
-    rng = np.random.default_rng(0)
-    components = [rng.normal([x, 0, 0, 0], 0.1, (200, 4)) for x in (0, 3, 6)]
-    index = build_index(np.concatenate(components))
-    start = np.array([[0, 0, 0, 0], [0, 0, 0, 0]], "float32")
-    end = np.array([[6, 0, 0, 0], [0.1, 0.1, 0, 0]], "float32")
-    path, unjoined = geodesic(index, start, end, 13)
-    assert unjoined.tolist() == [True, False]
-    assert np.isfinite(path).all()
-    np.testing.assert_array_equal(path[:, -1], end)
-    assert nearest(path[0], components[1].astype("float32")).min() < 0.3  # over the one between
-
-
-def test_many_components_are_joined_to_those_beside_them():
-    rng = np.random.default_rng(0)
-    codes = np.concatenate([rng.normal([x, 0, 0, 0], 0.1, (150, 4)) for x in range(0, 120, 3)])
-    index = build_index(codes)
-    assert len(np.unique(index.component)) == 40
-    assert connected_components(index.graph)[0] == 1
-    assert 2 < index.graph.data.max() < 4  # no bridge leads over a component
-
-
-def test_equal_codes_count_once():
-    rng = np.random.default_rng(0)
-    codes = rng.normal(size=(50, 4)).astype("float32")
-    index, once = build_index(np.repeat(codes, 20, axis=0)), build_index(codes)
-    np.testing.assert_array_equal(index.codes, once.codes)  # in the same order
-    np.testing.assert_array_equal(index.graph.toarray(), once.graph.toarray())
-    assert not index.component.any()
+def test_ends_in_separate_parts_of_the_graph_are_joined_by_the_straight_line():
+    centres = np.array([[0, 0, 0], [100, 0, 0]])
+    graph = build_graph(clusters(centres, 150, 0.1))
+    path = geodesic_path(graph, centres[:1], centres[1:], 5)
+    np.testing.assert_array_equal(path[0, [0, -1]], centres)
+    np.testing.assert_array_equal(path[..., 1:], 0)
 
 
 def test_few_codes_are_enough():
-    index = build_index(np.eye(3))
-    path, _ = geodesic(index, np.zeros((1, 3)), np.ones((1, 3)), 4)
-    assert path.shape == (1, 4, 3) and np.isfinite(path).all()
+    path = geodesic_path(build_graph(np.eye(3)), np.zeros((1, 3)), np.ones((1, 3)), 4)
+    assert path.shape == (1, 4, 3)
+    assert np.isfinite(path).all()
 
 
-def test_an_index_is_saved_and_read_back(ring_index, tmp_path):
-    file = tmp_path / "index.npz"
-    ring_index.save(file, {"model": [1, 2]})
-    assert [f.name for f in tmp_path.iterdir()] == ["index.npz"]
-    args = on_ring([0.0]), on_ring([2.0]), 9
-    for now in ({"model": [1, 2]}, {}):  # a file that is missing does not matter
-        read = load_index(file, now)
-        np.testing.assert_array_equal(geodesic(read, *args)[0], geodesic(ring_index, *args)[0])
+# ---- pictures
 
 
-def test_an_index_of_another_model_or_a_broken_one_is_refused(ring_index, tmp_path):
-    file = tmp_path / "index.npz"
-    ring_index.save(file, {"model": [1, 2]})
-    for now in ({"model": [1, 3]}, {"model": [1, 2], "data": [1, 2]}):
-        with pytest.raises(InputError, match="another"):
-            load_index(file, now)
-    whole = file.read_bytes()
-    flipped = bytearray(whole)
-    flipped[len(whole) // 3] ^= 255
-    np.savez(tmp_path / "strange.npz", hello=np.arange(3))
-    broken = [b"", b"hello", whole[: len(whole) // 2], bytes(flipped)]
-    for content in [*broken, (tmp_path / "strange.npz").read_bytes()]:
-        file.write_bytes(content)
-        with pytest.raises(InputError, match=r"index\.npz"):
-            load_index(file, {})
-    with pytest.raises(FileNotFoundError):
-        load_index(tmp_path / "none.npz", {})
+def stretch_above(codes):
+    """Pictures that differ six times as much as codes do, where the second number is positive."""
+    stretched = codes.copy()
+    stretched[..., 1] *= np.where(codes[..., 1] > 0, 6, 1)
+    return stretched[..., None]
 
 
-def test_an_index_with_other_settings_is_rebuilt(tmp_path, monkeypatch, capsys):
-    def build():
-        return open_index(tmp_path / "index.npz", {"model": [1, 2]}, lambda: [ring()]).codes
-
-    before = build()
-    np.testing.assert_array_equal(build(), before)
-    assert capsys.readouterr().err.count("building the index") == 1
-    monkeypatch.setattr(geodesic_module, "AVERAGED", 2)
-    assert np.abs(build() - before).max() > 0
-    assert "rebuilding it" in capsys.readouterr().err
+@pytest.mark.parametrize("decode, angle", [(None, 1.1), (stretch_above, -2)])
+def test_lengths_are_measured_between_pictures(decode, angle):
+    graph = build_graph(ring(), decode)
+    path = geodesic_path(graph, on_ring([0.0]), on_ring([2.2]), 30, decode)
+    assert nearest(path[0], on_ring([angle])).min() < 0.3
+    pictures = decode(path)[..., 0] if decode else path
+    lengths = step_lengths(pictures)
+    assert lengths.max() < 1.2 * lengths.mean()
 
 
-def test_many_codes_are_sampled_and_the_sample_repeats(monkeypatch):
-    monkeypatch.setattr(geodesic_module, "MAX_CODES", 500)
-    codes = ring(3000)
-    index = build_index(codes)
-    assert len(index.codes) == round(geodesic_module.KEPT * 500)
-    np.testing.assert_array_equal(index.codes, build_index(codes).codes)
+def test_larger_pictures_change_nothing(ring_graph):
+    def enlarge(codes):
+        return 1000 * codes[..., None]
+
+    ends = on_ring([0.0, 1.0]), on_ring([2.2, -1.5])
+    path = geodesic_path(ring_graph, *ends, 12)
+    of_large = geodesic_path(build_graph(ring(), enlarge), *ends, 12, enlarge)
+    np.testing.assert_allclose(path, of_large, atol=1e-5)
 
 
-@pytest.mark.parametrize("steps", [1, 0])
-def test_less_than_two_frames_are_no_path(ring_index, steps):
-    with pytest.raises(ValueError, match="steps"):
-        geodesic(ring_index, on_ring([0.0]), on_ring([1.0]), steps)
+# ---- the graph
+
+
+def test_averaging_codes_brings_nodes_closer_to_the_ring():
+    codes = ring(noise=0.2)
+    off_ring = np.linalg.norm(codes[:, 2:], axis=1)
+    nodes_off_ring = np.linalg.norm(build_graph(codes).codes[:, 2:], axis=1)
+    assert nodes_off_ring.mean() < 0.6 * off_ring.mean()
+
+
+def test_isolated_codes_are_dropped():
+    isolated = 3 * on_ring(np.arange(6))
+    nodes = build_graph(np.concatenate([ring(), isolated])).codes
+    assert len(nodes) == round(INLIER_SHARE * 2006)
+    assert np.linalg.norm(nodes, axis=1).max() < 1.1
+
+
+def test_of_many_codes_a_sample_is_taken_that_repeats():
+    graph = build_graph(ring(), max_codes=600)
+    assert len(graph.codes) == round(INLIER_SHARE * 600)
+    np.testing.assert_array_equal(graph.codes, build_graph(ring(), max_codes=600).codes)
+
+
+def test_codes_that_are_not_finite_are_refused():
+    codes = ring(100)
+    codes[7, 3] = np.nan
+    with pytest.raises(InputError, match="not finite"):
+        build_graph(codes)
+
+
+# ---- the file
+
+
+class Opener:
+    """Opens the graph at a path, and counts how often it is built."""
+
+    def __init__(self, path):
+        self.path = path
+        self.built = 0
+
+    def __call__(self, made_from, decode=None):
+        return open_graph(self.path, made_from, self.make_codes, decode)
+
+    def make_codes(self):
+        self.built += 1
+        return ring(300)
+
+
+@pytest.fixture
+def open_ring(tmp_path):
+    return Opener(tmp_path / "index.npz")
+
+
+def test_a_graph_is_built_once_and_read_back(open_ring):
+    built = open_ring({"model": "a", "data": "b"})
+    read = open_ring({"model": "a", "data": "b"})
+    assert open_ring.built == 1
+    np.testing.assert_array_equal(read.codes, built.codes)
+    np.testing.assert_array_equal(read.graph.toarray(), built.graph.toarray())
+    assert [path.name for path in open_ring.path.parent.iterdir()] == ["index.npz"]
+
+
+def test_a_graph_of_another_model_other_data_or_other_lengths_is_rebuilt(open_ring, capsys):
+    open_ring({"model": "a", "data": "b"})
+    open_ring({"model": "c", "data": "b"})
+    open_ring({"model": "c", "data": "d"})
+    open_ring({"model": "c", "data": "d"}, decode=stretch_above)
+    assert open_ring.built == 4
+    assert capsys.readouterr().err.count("made from another model") == 3
+
+
+def test_a_damaged_graph_is_rebuilt(open_ring, capsys):
+    open_ring({"model": "a"})
+    whole = open_ring.path.read_bytes()
+    open_ring.path.write_bytes(whole[:-100])
+    open_ring({"model": "a"})
+    assert open_ring.built == 2
+    assert f"{open_ring.path}: damaged" in capsys.readouterr().err
+    assert len(open_ring.path.read_bytes()) == len(whole)
+
+
+@pytest.fixture
+def read_only_folder():
+    """A folder in which nobody may write; root becomes another user meanwhile."""
+    user = os.geteuid()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o555)
+        if user == 0:
+            os.seteuid(65534)
+        yield Path(folder)
+        os.seteuid(user)
+        os.chmod(folder, 0o755)
+
+
+def test_in_a_read_only_folder_a_graph_is_not_saved(ring_graph, read_only_folder, capsys):
+    graph = Opener(read_only_folder / "index.npz")({"model": "a"})
+    assert len(graph.codes) == round(INLIER_SHARE * 300)
+    assert f"{read_only_folder} is read-only" in capsys.readouterr().err
+    assert list(read_only_folder.iterdir()) == []

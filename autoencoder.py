@@ -25,9 +25,8 @@ import numpy as np
 import dataset
 from dataset import IMAGE_SIZE
 from support import animation, endpoints, explorer, metrics, plots, runs
-from support.console import CONTEXT_SETTINGS, Commands, InputError, notice
+from support.console import CONTEXT_SETTINGS, Commands, InputError, must_end_in, notice
 from support.files import file_fingerprint, locked, make_folder, replacing
-from support.geodesic import build_graph, geodesic_path, open_graph
 from support.lazy_keras import default_settings, keras
 from support.photo import read_character
 
@@ -37,8 +36,8 @@ EPOCHS = 13
 BATCH_SIZE = 128
 LEARNING_RATE = 0.005  # at the start; it falls along a cosine to 0 on the last step
 WEIGHT_DECAY = 0.05  # against overfitting; runs of more than EPOCHS epochs take more
-PREDICT_BATCH = 500  # images at a time when nothing is learned
-MIN_PROBABILITY = 1e-7  # probabilities keep this distance from 0 and 1: finite logarithms
+PREDICT_BATCH = 500  # batch size of prediction and validation
+MIN_PROBABILITY = 1e-7  # probabilities are clipped to [this, 1 - this]: finite logarithms
 
 # ---- the network
 
@@ -109,9 +108,9 @@ def compile_for_training(autoencoder, learning_rate, epochs, steps_per_epoch):
 
 
 def validation_count(train_count, test_count):
-    """How many images, the last of the training set, are held back to choose the best epoch.
+    """How many images at the end of the training set are kept to choose the best epoch.
 
-    As many as the test set has where that leaves at least half for training, else a sixth.
+    As many as the test set has if that leaves at least half for training, else a sixth.
     """
     if 2 * test_count <= train_count:
         return test_count
@@ -140,8 +139,8 @@ def batch_size_and_steps(config, x_train):
 class SaveEpoch:
     """After each epoch: keeps the best model, adds to the history, saves the last model.
 
-    last.keras, with the optimizer's state, is written last. If a kill comes before that, the
-    epoch is repeated.
+    last.keras, with the optimizer's state, is written last: if training is killed before that, the
+    epoch is repeated. Not a subclass of Keras's Callback, which would import Keras with this file.
     """
 
     def __init__(self, run, autoencoder, history, epochs):
@@ -166,9 +165,10 @@ class SaveEpoch:
         }
         if not math.isfinite(row["val_loss"]):
             raise InputError(
-                f"epoch {epoch + 1}: the loss is NaN or infinite; lower --learning-rate"
+                f"epoch {epoch + 1}: the loss is NaN or infinite; start again with --overwrite and "
+                "a lower --learning-rate"
             )
-        best_before = min((row["val_loss"] for row in self.history), default=math.inf)
+        best_before = min((past["val_loss"] for past in self.history), default=math.inf)
         if row["val_loss"] < best_before:
             runs.save_model(self.best, self.run / "model.keras")
         self.history.append(row)
@@ -209,7 +209,7 @@ def fit(run, config, autoencoder, x_train, x_validation):
                 callbacks=[
                     keras.callbacks.LambdaCallback(on_epoch_begin=save.begin, on_epoch_end=save.end)
                 ],
-                shuffle=False,  # batches does it
+                shuffle=False,  # batches() shuffles
                 verbose=1 if sys.stderr.isatty() else 0,
             )
     except KeyboardInterrupt:
@@ -240,11 +240,6 @@ def decode(autoencoder, codes):
     p = decoder.predict(codes.reshape(-1, CODE_SIZE), PREDICT_BATCH, verbose=0)
     p = p.reshape(*codes.shape[:-1], IMAGE_SIZE, IMAGE_SIZE)
     return p.clip(MIN_PROBABILITY, 1 - MIN_PROBABILITY)
-
-
-def reconstruct(autoencoder, x):
-    """(N, 28, 28) in [0, 1] -> the same, through the code."""
-    return decode(autoencoder, encode(autoencoder, x))
 
 
 # ---- the straight line between codes; the geodesic is in support/geodesic.py
@@ -281,10 +276,9 @@ class TrainedRun:
     made_from: dict
 
     def load_training_images(self):
-        """The images of the training set: for training, and for validation."""
-        ((x, _),) = dataset.load(self.split, ["train"])
-        count = validation_count(len(x), len(self.x_test))
-        return x[:-count], x[-count:]
+        """The images that the network was trained on, without those for validation."""
+        x, _ = dataset.load_part(self.split, "train")
+        return x[: -validation_count(len(x), len(self.x_test))]
 
     def check_model(self):
         """Call it before a result is written: ModelReplacedError if the model is another now."""
@@ -325,7 +319,7 @@ def open_run(run_dir, data_root):
     model_fingerprint = file_fingerprint(path)
     autoencoder = load_autoencoder(path)
     split = find_data_of_run(config, data_root)
-    ((x_test, y_test),) = dataset.load(split, ["test"])
+    x_test, y_test = dataset.load_part(split, "test")
     return TrainedRun(
         folder=run,
         autoencoder=autoencoder,
@@ -408,25 +402,26 @@ def train(ctx, run_dir, data, split, data_root, resume, overwrite, **options):
     if data == "demo" and split != "balanced":
         raise click.UsageError("the demo set exists only for --split balanced")
     run = Path(run_dir)
+    runs.check_is_ours(run)
     if resume:
         config = runs.read_config(run)
         found = find_data_of_run(config, data_root)
     else:
-        runs.is_run(run)  # refuses a folder that is somebody's
         found = dataset.find_data(data, split, data_root)
         config = {"data": found.data, "split": split, **options}
+    fingerprint = dataset.fingerprint_of(found)
 
     with locked(run, wait=False):
         is_new = overwrite or not runs.is_run(run)
         if not is_new:
             runs.check_same_options(run, config)
-            runs.check_same_data(run, dataset.fingerprint(found))
+            runs.check_same_data(run, fingerprint)
         if not is_new and runs.is_complete(run):
             click.echo(f"{run}: already complete, {config['epochs']} epochs")
         else:
-            train_run(run, config, found, is_new)
+            train_run(run, config, found, fingerprint, is_new)
     if found.data == "demo" and data == "auto" and not resume:
-        notice(f"there are no EMNIST files in {found.folder.parent}: this was the demo set")
+        notice(f"trained on the demo set: there are no EMNIST files in {found.folder.parent}")
 
 
 def refuse_options_beside_resume(ctx):
@@ -436,56 +431,54 @@ def refuse_options_beside_resume(ctx):
             raise click.UsageError("--resume takes its options from the run; drop the others")
 
 
-def train_run(run, config, split, is_new):
+def train_run(run, config, split, fingerprint, is_new):
     """Trains in the run folder, which must be locked, and reports."""
-    (x, _), (x_test, _) = dataset.load(split)
+    x, _ = dataset.load_part(split, "train")
+    x_test, _ = dataset.load_part(split, "test")
     count = validation_count(len(x), len(x_test))
     if count == len(x):
         raise InputError(f"only one training image in {split.folder}; at least 2 are needed")
     x_train, x_validation = x[:-count], x[-count:]
     if is_new:
-        create_run(run, config, split, x_train, x_validation, x_test)
+        root = split.folder.parent if split.data == "demo" else split.folder
+        counts = {"train": len(x_train), "validation": count, "test": len(x_test)}
+        identity = {
+            "data_root": os.path.abspath(root),
+            "counts": counts,
+            "fingerprint": fingerprint,
+        }
+        runs.create_run(run, config | identity)
     autoencoder = open_for_training(run, config, x_train)
     history = fit(run, config, autoencoder, x_train, x_validation)
 
     floor = metrics.cross_entropy(x_validation, x_validation).mean()
     plots.draw_curves(run / "curves.png", history, floor)
     best = min(history, key=lambda row: row["val_loss"])
+    excess = best["val_loss"] - floor
     test_it = runs.command_line("test", run)
     morph_it = runs.command_line("morph", run)
     click.echo(f"model       {run / 'model.keras'}, epoch {best['epoch']} of {len(history)}")
-    click.echo(
-        f"validation  {best['val_loss']:.4f}, {best['val_loss'] - floor:.4f} above the floor"
-    )
+    click.echo(f"validation  {best['val_loss']:.4f}, {excess:.4f} above the floor")
     click.echo(f"next        {test_it}; {morph_it}")
-
-
-def create_run(run, config, split, x_train, x_validation, x_test):
-    """Makes the folder a run, by its config.json."""
-    root = split.folder.parent if split.data == "demo" else split.folder
-    counts = {"train": len(x_train), "validation": len(x_validation), "test": len(x_test)}
-    identity = {
-        "data_root": os.path.abspath(root),
-        "counts": counts,
-        "fingerprint": dataset.fingerprint(split),
-    }
-    runs.create_run(run, config | identity)
 
 
 @default_settings()
 def open_for_training(run, config, x_train):
     """The autoencoder of last.keras; a fresh one, saved there, if no epoch is finished."""
     path = run / "last.keras"
+    if runs.read_history(run):
+        for needed in (path, run / "model.keras"):
+            if not needed.exists():
+                raise InputError(
+                    f"{needed} is missing, so training cannot resume; {runs.START_AGAIN}"
+                )
     if path.exists():
         autoencoder = load_autoencoder(path)
         if getattr(autoencoder, "optimizer", None) is None:
-            raise InputError(f"{path}: it has no optimizer to go on with; {runs.START_AGAIN}")
+            raise InputError(
+                f"{path}: no optimizer state, so training cannot resume; {runs.START_AGAIN}"
+            )
         return autoencoder
-    if runs.read_history(run):
-        raise InputError(
-            f"{path} is missing, so the training cannot be resumed: test and morph still work; "
-            f"{runs.START_AGAIN}"
-        )
     keras.utils.set_random_seed(config["seed"])
     autoencoder = build_autoencoder()
     _, steps = batch_size_and_steps(config, x_train)
@@ -501,28 +494,22 @@ def open_for_training(run, config, x_train):
 @again_with_new_model
 def test(run_dir, data_root):
     """Measure the reconstructions of the test images and draw them."""
-    run = open_run(run_dir, data_root)
-    codes = encode(run.autoencoder, run.x_test)
-    p = decode(run.autoencoder, codes)
-    x_train, _ = run.load_training_images()
-    p_of_pca = metrics.pca_reconstructions(x_train, run.x_test, CODE_SIZE)
-    members = {name: run.y_test == label for label, name in run.names.items()}
-    report = metrics.report(run.x_test, p, members, p_of_pca, run.made_from)
+    trained = open_run(run_dir, data_root)
+    codes = encode(trained.autoencoder, trained.x_test)
+    p = decode(trained.autoencoder, codes)
+    x_train = trained.load_training_images()
+    p_of_pca = metrics.pca_reconstructions(x_train, trained.x_test, CODE_SIZE)
+    members = {name: trained.y_test == label for label, name in trained.names.items()}
+    report = metrics.report(trained.x_test, p, members, p_of_pca, trained.made_from)
     sample, points = plots.place_codes(codes)
 
-    run.check_model()
-    runs.write_json(run.folder / "test.json", report)
-    pictures = run.folder / "reconstructions.png", run.folder / "codes.png"
-    plots.draw_reconstructions(pictures[0], run.x_test, p, members, CODE_SIZE)
-    plots.draw_codes(pictures[1], points, run.y_test[sample], run.names, CODE_SIZE)
+    trained.check_model()
+    runs.write_json(trained.folder / "test.json", report)
+    pictures = trained.folder / "reconstructions.png", trained.folder / "codes.png"
+    plots.draw_reconstructions(pictures[0], trained.x_test, p, members, CODE_SIZE)
+    plots.draw_codes(pictures[1], points, trained.y_test[sample], trained.names, CODE_SIZE)
     click.echo(metrics.table(report))
     click.echo(f"pictures: {pictures[0]}, {pictures[1]}")
-
-
-def check_suffix(ctx, param, value):
-    if value and Path(value).suffix.lower() not in (".png", ".gif", ".html", ".npz"):
-        raise click.BadParameter("--out must end in .png, .gif, .html or .npz")
-    return value
 
 
 @cli.command()
@@ -532,14 +519,14 @@ def check_suffix(ctx, param, value):
     "--path",
     type=click.Choice(["linear", "geodesic"]),
     default="linear",
-    help="geodesic stays close to handwriting, using up to 120,000 training images.",
+    help="geodesic stays close to handwriting; it takes longer.",
 )
 @click.option("--steps", type=click.IntRange(2, 1000), default=10, help="Frames from end to end.")
 @click.option(
     "--rows",
     type=click.IntRange(1, endpoints.MAX_ROWS),
     show_default=str(endpoints.DEFAULT_ROWS),
-    help="Random pairs of test images.",
+    help="Number of random pairs of test images.",
 )
 @click.option("--from", "from_text", help="A word to morph from; each character has a row.")
 @click.option("--to", "to_text", help="A word of the same length to morph into.")
@@ -552,11 +539,11 @@ def check_suffix(ctx, param, value):
 @click.option(
     "--seed", type=SEED, show_default="0; words: typical images", help="Seed of the random images."
 )
-@click.option("--scale", type=click.IntRange(1, 50), default=4, help="Enlarges a .gif or .html.")
+@click.option("--scale", type=click.IntRange(1, 50), default=4, help="Zoom of a .gif or .html.")
 @click.option(
     "--out",
     type=click.Path(dir_okay=False),
-    callback=check_suffix,
+    callback=must_end_in(".png", ".gif", ".html", ".npz"),
     show_default="RUN_DIR/morph.png",
     help="The file: .png grid, .gif animation, .html page or .npz arrays.",
 )
@@ -567,64 +554,69 @@ def morph(run_dir, data_root, path, steps, rows, from_text, to_text, images, see
     suffix = Path(out).suffix.lower() if out else ".png"
     animation.check_size(suffix, row_count, steps, IMAGE_SIZE, scale)
     characters = [read_character(image, IMAGE_SIZE) for image in images]
-    run = open_run(run_dir, data_root)
-    target = choose_output(out, run, "morph.png", images)
+    trained = open_run(run_dir, data_root)
+    target = choose_output(out, trained, "morph.png", images)
 
     if characters:
         ends = endpoints.picture_pairs(characters)
     elif from_text is not None:
-        encode_images = functools.partial(encode, run.autoencoder)
+        encode_images = functools.partial(encode, trained.autoencoder)
         ends = endpoints.word_pairs(
-            from_text, to_text, run.x_test, run.y_test, run.names, encode_images, seed
+            from_text, to_text, trained.x_test, trained.y_test, trained.names, encode_images, seed
         )
     else:
-        ends = endpoints.random_pairs(run.x_test, run.y_test, run.names, row_count, seed or 0)
+        ends = endpoints.random_pairs(
+            trained.x_test, trained.y_test, trained.names, row_count, seed or 0
+        )
 
     codes = np.zeros((row_count, steps, CODE_SIZE), np.float32)
     frames = np.zeros((row_count, steps, IMAGE_SIZE, IMAGE_SIZE), np.float32)
-    codes[ends.not_blank] = morph_codes(run, ends.images[ends.not_blank], path, steps)
-    frames[ends.not_blank] = decode(run.autoencoder, codes[ends.not_blank])
+    codes[ends.not_blank] = morph_codes(trained, ends.images[ends.not_blank], path, steps)
+    frames[ends.not_blank] = decode(trained.autoencoder, codes[ends.not_blank])
 
-    run.check_model()
+    trained.check_model()
     write_morph(target, ends, codes, frames, f"{ends.title}, {path} path", scale)
     click.echo(out or target)
 
 
-def choose_output(out, run, own_name, inputs=()):
+def choose_output(out, trained, own_name, inputs=()):
     """The file to write: `out`, links followed; without it, own_name in the run folder.
 
     Raises:
-        InputError: `out` names an input: a picture given, a data file, another file of the run.
+        InputError: `out` names an input: a picture given, a data file, another file of the trained.
     """
     if not out:
-        return run.folder / own_name
+        return trained.folder / own_name
     target = Path(out).resolve()
     names_picture = target in [Path(path).resolve() for path in inputs]
     names_run_file = (
-        target.parent == run.folder.resolve()
+        target.parent == trained.folder.resolve()
         and target.name in runs.RUN_FILES
         and target.name != own_name
     )
-    if names_picture or names_run_file or run.split.owns(target):
+    if names_picture or names_run_file or trained.split.owns(Path(out)):
         raise InputError(f"--out {out} would replace a file that this program reads; name another")
     return target
 
 
-def morph_codes(run, images, path, steps):
+def morph_codes(trained, images, path, steps):
     """Codes on the paths between images: (rows, 2, 28, 28) -> (rows, steps, 32)."""
-    start = encode(run.autoencoder, images[:, 0])
-    end = encode(run.autoencoder, images[:, 1])
+    start = encode(trained.autoencoder, images[:, 0])
+    end = encode(trained.autoencoder, images[:, 1])
     if path == "linear":
-        notice("the straight line can leave handwriting; --path geodesic stays close to it")
+        notice("straight lines pass through shapes that are no characters; try --path geodesic")
         return linear_path(start, end, steps)
-    decode_codes = functools.partial(decode, run.autoencoder)
+
+    from support.geodesic import geodesic_path, open_graph
+
+    decode_codes = functools.partial(decode, trained.autoencoder)
 
     def encode_training_images():
-        x_train, x_validation = run.load_training_images()
-        return np.concatenate([encode(run.autoencoder, x) for x in (x_train, x_validation)])
+        x, _ = dataset.load_part(trained.split, "train")
+        return encode(trained.autoencoder, x)
 
     graph = open_graph(
-        run.folder / "index.npz", run.made_from, encode_training_images, decode_codes
+        trained.folder / "index.npz", trained.made_from, encode_training_images, decode_codes
     )
     return geodesic_path(graph, start, end, steps, decode_codes)
 
@@ -652,33 +644,36 @@ def write_morph(path, ends, codes, frames, title, scale):
 @click.option(
     "--out",
     type=click.Path(dir_okay=False),
+    callback=must_end_in(".html"),
     show_default="RUN_DIR/explore.html",
     help="The page to write.",
 )
 @again_with_new_model
 def explore(run_dir, data_root, out):
     """Make a page to play with the network in a browser; it works offline."""
-    run = open_run(run_dir, data_root)
-    target = choose_output(out, run, "explore.html")
-    codes = encode(run.autoencoder, run.x_test)
-    sample, points = plots.place_codes(codes)
-    x_train, _ = run.load_training_images()
-    order = np.random.default_rng(0).permutation(len(x_train))
-    graph = build_graph(encode(run.autoencoder, x_train[order[: explorer.TRAINING_CODES]]))
+    from support.geodesic import build_graph
 
-    run.check_model()
+    trained = open_run(run_dir, data_root)
+    target = choose_output(out, trained, "explore.html")
+    codes = encode(trained.autoencoder, trained.x_test)
+    sample, points = plots.place_codes(codes)
+    x_train = trained.load_training_images()
+    order = np.random.default_rng(0).permutation(len(x_train))
+    graph = build_graph(encode(trained.autoencoder, x_train[order[: explorer.TRAINING_CODES]]))
+
+    trained.check_model()
     explorer.write_page(
         target,
-        title=run.folder.resolve().name,
-        encoder=run.autoencoder.get_layer("encoder"),
-        decoder=run.autoencoder.get_layer("decoder"),
-        names=run.names,
-        images=run.x_test[sample],
-        labels=run.y_test[sample],
+        title=trained.folder.resolve().name,
+        encoder=trained.autoencoder.get_layer("encoder"),
+        decoder=trained.autoencoder.get_layer("decoder"),
+        names=trained.names,
+        images=trained.x_test[sample],
+        labels=trained.y_test[sample],
         codes=codes[sample],
         points=points,
         graph=graph,
-        made_from=run.made_from,
+        made_from=trained.made_from,
     )
     click.echo(out or target)
 

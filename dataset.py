@@ -12,8 +12,9 @@ convert_idx.sh turns NIST's binary files into text. The text is parsed once and 
 After that only the npz is read.
 """
 
+import functools
 import os
-import re
+import shlex
 import string
 import tempfile
 from dataclasses import dataclass
@@ -22,10 +23,11 @@ from pathlib import Path
 import click
 import numpy as np
 
-from support.console import CONTEXT_SETTINGS, Commands, InputError, notice
+from support.console import CONTEXT_SETTINGS, Commands, InputError, must_end_in, notice
 from support.download import RETRIES, DownloadError, fetch
 from support.files import array_fingerprint, has_changed, locked, read_npz, save_npz, stamp
 from support.idx import convert, read_mapping, read_numbers, write_idx, write_mapping
+from support.misnamed import ZIP_NAMES, find_misnamed
 
 # ---- what EMNIST is
 
@@ -48,7 +50,6 @@ URLS = (  # two zips with the same members, all six splits
     "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip",
     "https://rds.westernsydney.edu.au/Institutes/MARCS/BENS/EMNIST/emnist-gzip.zip",
 )
-ZIP_NAMES = ("gzip.zip", "emnist-gzip.zip")  # what these zips are called in a data folder
 MD5_FILE = Path(__file__).resolve().parent / "support/nist.md5"  # as md5sum writes it
 MD5 = dict(line.split()[::-1] for line in MD5_FILE.read_text("utf-8").splitlines())
 
@@ -84,25 +85,27 @@ class Split:
 
     def ubyte(self, stem):
         """The binary file, in the order in which convert_idx.sh looks for it; None if missing."""
-        for name in (f"{stem}-ubyte", f"{stem}-ubyte.gz"):
-            if (self.folder / name).is_file():
-                return self.folder / name
-        for name in (f"{stem}-ubyte", f"{stem}-ubyte.gz"):
-            if (self.folder / "gzip" / name).is_file():
-                return self.folder / "gzip" / name
+        for folder in (self.folder, self.folder / "gzip"):
+            for name in (f"{stem}-ubyte", f"{stem}-ubyte.gz"):
+                if (folder / name).is_file():
+                    return folder / name
         return None
 
     def text(self, stem):
         return self.folder / f"{stem}-txt"
 
+    def source(self, stem):
+        """The file that the cache is made from: the binary file, or the text if there is none."""
+        return self.ubyte(stem) or self.text(stem)
+
     def sources(self):
-        """The files from which the cache is made: binary files, texts where there are none."""
-        found = [self.ubyte(stem) or self.text(stem) for stem in self.stems]
+        """Those that exist of all stems."""
+        found = [self.source(stem) for stem in self.stems]
         return [path for path in found if path.exists()]
 
     def missing(self):
         """The stems of which there is neither the binary file nor the text."""
-        return [s for s in self.stems if not (self.ubyte(s) or self.text(s).exists())]
+        return [stem for stem in self.stems if not self.source(stem).exists()]
 
     def is_there(self):
         return self.cache.exists() or not self.missing()
@@ -123,7 +126,7 @@ class Split:
         """Refuses labels (N,) that have no character.
 
         Raises:
-            InputError: names the mapping file, or the line of the label.
+            InputError: names the mapping file, or the file of the label and its line.
         """
         unknown = ~np.isin(y, list(self.class_names()))
         if not unknown.any():
@@ -135,16 +138,27 @@ class Split:
                 f"{self._mapping()} lacks the label {label}, which the data has: get the file "
                 "again, or delete it to use the standard classes"
             )
-        labels = self.text(self.stem(part, "labels-idx1"))
+        labels = self.source(self.stem(part, "labels-idx1"))
         raise InputError(
             f"{labels}, line {place + 1}: {label} is not a label of the split; get the file again"
         )
 
     def owns(self, path):
-        """Whether a path is that of a data file in the folder, of this split or another."""
-        folders = (self.folder.resolve(), self.folder.resolve() / "gzip")
-        is_data = path.name.startswith("emnist-") or path.name in ZIP_NAMES
-        return is_data and path.resolve().parent in folders
+        """Whether a path is that of a data file in the folder, of this split or another.
+
+        A link in the folder is one, wherever it leads; so is a link to a file in the folder.
+        """
+        unresolved = path.parent.resolve() / path.name
+        for place in (unresolved, path.resolve()):
+            in_folder = place.parent in (self.folder.resolve(), self.folder.resolve() / "gzip")
+            if in_folder and (place.name.startswith("emnist-") or place.name in ZIP_NAMES):
+                return True
+        return False
+
+    def download_command(self):
+        """The command line that downloads the split into the folder."""
+        words = ["python", "dataset.py", "download", "--split", self.name]
+        return shlex.join([*words, "--data-root", str(self.folder)])
 
 
 def resolve_root(data_root=None):
@@ -152,12 +166,12 @@ def resolve_root(data_root=None):
     return Path(os.path.expanduser(data_root or os.environ.get("DATA_ROOT") or "data"))
 
 
-def split_in(data_root=None, split="balanced", data="emnist"):
+def split_in(data_root=None, name="balanced", data="emnist"):
     """The Split of "emnist" or "demo" data below a data folder, whether it is there or not."""
-    if split not in CLASSES:
-        raise InputError(f"unknown split {split!r}; the splits are {', '.join(CLASSES)}")
+    if name not in CLASSES:
+        raise InputError(f"unknown split {name!r}; the splits are {', '.join(CLASSES)}")
     root = resolve_root(data_root)
-    return Split(split, root / "demo" if data == "demo" else root, data)
+    return Split(name, root / "demo" if data == "demo" else root, data)
 
 
 # ---- the loader
@@ -183,7 +197,9 @@ def load_emnist(split="balanced", data_root=None, scale=True):
         FileNotFoundError: the split's files are missing; says what was looked for.
         ValueError: a file is bad; names it, and in a text the line.
     """
-    (x_train, y_train), (x_test, y_test) = load(split_in(data_root, split))
+    found = split_in(data_root, split)
+    x_train, y_train = load_part(found, "train")
+    x_test, y_test = load_part(found, "test")
     if not scale:
         x_train = np.rint(x_train * 255).astype(np.uint8)
         x_test = np.rint(x_test * 255).astype(np.uint8)
@@ -203,70 +219,70 @@ def class_names(split="balanced", data_root=None):
     return split_in(data_root, split).class_names()
 
 
-def load(split, parts=PARTS):
-    """The images and labels of a Split: a list of (x, y), one for each of `parts`.
+def load_part(split, part):
+    """The images and labels of the "train" or "test" part of a Split: x, y.
 
     Shapes, types and errors are load_emnist's.
     """
-    pairs, _ = _read_or_build(split, parts)
-    for part, (_, y) in zip(parts, pairs, strict=True):
-        split.check_labels(part, y)
-    return pairs
+    arrays, _ = _read_or_build(split, [f"x_{part}", f"y_{part}"])
+    x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
+    split.check_labels(part, y)
+    return x, y
 
 
-def fingerprint(split):
+def fingerprint_of(split):
     """A hash of all images and labels of a Split, from its cache, which is built if needed."""
-    _, content = _read_or_build(split, parts=())
-    return content
+    _, fingerprint = _read_or_build(split, [])
+    return fingerprint
 
 
 # ---- from binary files to the cache
 
 
-def _read_or_build(split, parts):
-    """A list of (x, y) for each of `parts`, and the fingerprint of the whole split."""
-    cached = _read_cache(split, parts)
+def _read_or_build(split, names):
+    """These arrays of a split, and the fingerprint of all four."""
+    cached = _read_cache(split, names)
     if cached is None:
         if split.missing():
             raise FileNotFoundError(_help_missing(split))
         with locked(split.folder):
-            cached = _read_cache(split, parts)  # another process may have built it meanwhile
+            cached = _read_cache(split, names)  # another process may have built it meanwhile
             if cached is None:
-                arrays, content = _build_cache(split)
-                cached = _pairs(arrays, parts), content
+                cached = _build_cache(split, names)
     return cached
 
 
-def _read_cache(split, parts):
-    """What _read_or_build returns; None if the cache is missing, damaged or stale."""
-    names = [f"{kind}_{part}" for part in parts for kind in "xy"]
+def _read_cache(split, names):
+    """These arrays, and the fingerprint; None if the cache is missing, damaged or stale."""
     try:
         arrays, note = read_npz(split.cache, names)
-        for part in parts:
-            _check_shapes(split.cache, arrays[f"x_{part}"], arrays[f"y_{part}"])
+        _check_shapes(split.cache, arrays)
     except FileNotFoundError:
         return None
     except InputError as error:
         if split.missing():
             raise InputError(
                 f"{error}; the files it was made from are gone: delete it and run "
-                "python dataset.py download"
+                f"{split.download_command()}"
             ) from error
         notice(f"{error}: rebuilding it")
         return None
     if _is_stale(split, note.get("sources", {})):
         return None
-    content = note.get("fingerprint")
-    if content is None:  # not made by this program
+    fingerprint = note.get("fingerprint")
+    if fingerprint is None:  # not made by this program
         everything, _ = read_npz(split.cache, ARRAYS)
-        content = array_fingerprint(everything[name] for name in ARRAYS)
-    return _pairs(arrays, parts), content
+        fingerprint = array_fingerprint(everything[name] for name in ARRAYS)
+    return arrays, fingerprint
 
 
-def _check_shapes(path, x, y):
-    shapes_fit = y.ndim == 1 and len(y) > 0 and x.shape == (len(y), IMAGE_SIZE, IMAGE_SIZE)
-    if not (shapes_fit and x.dtype == np.float32 and y.dtype == np.int64):
-        raise InputError(f"{path}: damaged (its arrays are not images and labels)")
+def _check_shapes(path, arrays):
+    for part in PARTS:
+        if f"x_{part}" in arrays:
+            x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
+            shapes_fit = y.ndim == 1 and len(y) > 0 and x.shape == (len(y), IMAGE_SIZE, IMAGE_SIZE)
+            if not (shapes_fit and x.dtype == np.float32 and y.dtype == np.int64):
+                raise InputError(f"{path}: damaged (its arrays are not images and labels)")
 
 
 def _is_stale(split, stamps):
@@ -280,56 +296,61 @@ def _is_stale(split, stamps):
     return False
 
 
-def _build_cache(split):
-    """Makes the four arrays, and the cache if the folder can be written to; the fingerprint."""
+def _build_cache(split, names):
+    """Converts the sources, and saves the cache if the folder can be written to.
+
+    Returns:
+        These arrays, and the fingerprint.
+    """
     stamps = {path.name: stamp(path) for path in split.sources()}
-    can_save = os.access(split.folder, os.W_OK)
-    if can_save:
+    if os.access(split.folder, os.W_OK):
         notice(f"converting and caching {split.name} in {split.folder}; this is done once")
-        arrays = _convert_and_read(split, split.folder)
+        arrays, fingerprint = _convert_and_read(split, split.folder)
+        save_npz(split.cache, arrays, {"sources": stamps, "fingerprint": fingerprint})
     else:
-        notice(f"{split.folder} is read-only: converting in a temporary folder, nothing is saved")
-        with tempfile.TemporaryDirectory(prefix="emnist-") as folder:
-            arrays = _convert_and_read(split, Path(folder))
-    content = array_fingerprint(arrays[name] for name in ARRAYS)
-    if can_save:
-        save_npz(split.cache, arrays, {"sources": stamps, "fingerprint": content})
-    return arrays, content
+        arrays, fingerprint = _convert_without_saving(split, str(stamps))
+    return {name: arrays[name].copy() for name in names}, fingerprint
+
+
+@functools.lru_cache(maxsize=1)
+def _convert_without_saving(split, stamps):
+    """What _convert_and_read returns; kept in memory for as long as the files are the same."""
+    notice(f"{split.folder} is read-only: converting in a temporary folder, nothing is saved")
+    with tempfile.TemporaryDirectory(prefix="emnist-") as folder:
+        return _convert_and_read(split, Path(folder))
 
 
 def _convert_and_read(split, text_folder):
-    """The four arrays by name. Texts of binary files are made anew, in `text_folder`."""
+    """The four arrays and their fingerprint. Binary files are converted to text_folder."""
     convert(split.folder, split.name, text_folder)
     arrays = {}
     for part in PARTS:
+        stems = [split.stem(part, content) for content in CONTENTS]
         texts = []
-        for content in CONTENTS:
-            stem = split.stem(part, content)
-            is_new = split.ubyte(stem) is not None
-            texts.append(text_folder / f"{stem}-txt" if is_new else split.text(stem))
-        arrays[f"x_{part}"], arrays[f"y_{part}"] = read_texts(*texts)
-    return arrays
+        for stem in stems:
+            has_binary_file = split.ubyte(stem) is not None
+            texts.append(text_folder / f"{stem}-txt" if has_binary_file else split.text(stem))
+        x, y = read_texts(*texts)
+        if len(x) != len(y):
+            images, labels = (split.source(stem) for stem in stems)
+            raise InputError(
+                f"{images} has {len(x)} images, but {labels} has {len(y)} labels; get both files "
+                "again from the same source"
+            )
+        arrays[f"x_{part}"], arrays[f"y_{part}"] = x, y
+    return arrays, array_fingerprint(arrays[name] for name in ARRAYS)
 
 
 def read_texts(images, labels):
     """Reads a text of images and the text of their labels: x (N, 28, 28) float32, y (N,) int64.
 
     Raises:
-        InputError: a text is bad, or one is longer; names it and the line.
+        InputError: a text is bad; names it and the line.
     """
     x = read_numbers(images, IMAGE_SIZE * IMAGE_SIZE)
     y = read_numbers(labels, 1)[:, 0]
-    if len(x) != len(y):
-        raise InputError(
-            f"{images} has {len(x)} lines, but {labels} has {len(y)}; get both files again, from "
-            "one place"
-        )
     upright = x.reshape(-1, IMAGE_SIZE, IMAGE_SIZE).transpose(0, 2, 1)  # NIST's are transposed
     return np.divide(upright, np.float32(255), dtype=np.float32, order="C"), y.astype(np.int64)
-
-
-def _pairs(arrays, parts):
-    return [(arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in parts]
 
 
 # ---- finding, downloading, drawing
@@ -359,38 +380,38 @@ def find_data(data="auto", split="balanced", data_root=None):
         download(split, data_root, retries=0 if data == "auto" else RETRIES)
         return emnist
     except DownloadError as error:
-        none_is_there = len(emnist.missing()) == len(emnist.stems) and not look_alikes(emnist)
-        if data == "emnist" or split != "balanced" or not none_is_there:
+        some_are_there = len(emnist.missing()) < len(emnist.stems) or _find_misnamed(emnist)
+        if data == "emnist" or split != "balanced" or some_are_there:
             raise FileNotFoundError(f"{_help_missing(emnist)} ({error})") from error
         reason = error.__cause__
         notice(f"no EMNIST files in {emnist.folder}: using the built-in demo set ({reason})")
     return _find_demo(data_root)
 
 
-def find_again(data, split, content, data_roots):
+def find_again(data, name, fingerprint, data_roots):
     """Finds the data that a fingerprint belongs to, in the first of several data folders.
 
-    data, split: "emnist" or "demo", and the split's name. content: what fingerprint() gave.
+    data: "emnist" or "demo". name: of the split. fingerprint: what fingerprint_of gave.
 
     Raises:
         FileNotFoundError: the data are in none of the folders.
         InputError: there are only other data.
     """
-    candidates = [split_in(root, split, data) for root in data_roots]
+    candidates = [split_in(root, name, data) for root in data_roots]
     found = [candidate for candidate in candidates if candidate.is_there()]
     if data == "demo" and not found:
         found = [_find_demo(data_roots[-1])]
     for candidate in found:
-        if fingerprint(candidate) == content:
+        if fingerprint_of(candidate) == fingerprint:
             return candidate
     if found:
         raise InputError(
-            f"{found[0].folder} holds other images than those of the run: give the folder of the "
-            "run's data with --data-root"
+            f"{found[0].folder} holds images that are not the run's: give the folder of the run's "
+            "data with --data-root"
         )
     folders = ", ".join(str(candidate.folder) for candidate in candidates)
     raise FileNotFoundError(
-        f"the run's data, EMNIST {split}, are missing in {folders}: give their folder with "
+        f"the run's data, EMNIST {name}, are missing in {folders}: give their folder with "
         "--data-root"
     )
 
@@ -448,48 +469,17 @@ def write_demo(folder):
             write_idx(labels, y)
 
 
-# ---- files under other names
-
-
-def look_alikes(split):
-    """Files that look like EMNIST under names that are not NIST's: a list of (path, advice)."""
-    found = []
-    for path in sorted(split.folder.glob("*")) + sorted(split.folder.glob("gzip/*")):
-        advice = _advice(path)
-        if advice:
-            found.append((path, advice))
-    for pattern in ("*", "*/*"):
-        for path in sorted(split.folder.glob(f"{pattern}/{split.stems[0]}-ubyte*")):
-            folder = path.parent.name
-            if folder not in ("gzip", "demo") and not folder.startswith("emnist-"):
-                found.append((path, f"use --data-root {path.parent}"))
-    return found
-
-
-def _advice(path):
-    """What to do with a file of this name; None if it does not look like EMNIST misnamed."""
-    name = path.name.lower()
-    parts = re.fullmatch(r"(emnist-.*-(?:images|labels))[.-]idx([13])[.-]ubyte(\.gz)?", name)
-    if parts:
-        stem, axes, packed = parts.groups(default="")
-        right = f"{stem}-idx{axes}-ubyte{packed}"
-        if path.is_dir():
-            return f"it is a folder; move the file in it to {path.parent}"
-        return None if path.name == right else f"rename it {right}"
-    if "emnist" in name and name.endswith((".csv", ".mat")):
-        return "only NIST's ubyte files are read: get gzip.zip, or: python dataset.py download"
-    if name.endswith(".zip") and ("gzip" in name or "emnist" in name) and name not in ZIP_NAMES:
-        return "if it is NIST's zip of ubyte files, rename it gzip.zip"
-    return None
+def _find_misnamed(split):
+    return find_misnamed(split.folder, split.stems[0])
 
 
 def _help_missing(split):
     names = ", ".join(f"{stem}-ubyte.gz" for stem in split.missing())
     message = (
-        f"Missing in {split.folder}: {names}. Run: python dataset.py download --split "
-        f"{split.name}; or give the folder of NIST's files with --data-root"
+        f"Missing in {split.folder}: {names}. Run: {split.download_command()}; or give the folder "
+        "of NIST's files with --data-root"
     )
-    for path, advice in look_alikes(split):
+    for path, advice in _find_misnamed(split):
         message += f". There is {path}: {advice}"
     return message
 
@@ -528,7 +518,8 @@ def download_command(split, data_root, urls):
 def prepare(split, data_root):
     """Download a split if it is missing; convert, check and cache it."""
     found = find_data("emnist", split, data_root)
-    (x_train, _), (x_test, _) = load(found)
+    x_train, _ = load_part(found, "train")
+    x_test, _ = load_part(found, "test")
     names = found.class_names()
     click.echo(f"split    {split}")
     click.echo(f"images   {len(x_train):,} training, {len(x_test):,} test")
@@ -541,7 +532,11 @@ def prepare(split, data_root):
 @split_option
 @data_root_option
 @click.option(
-    "--out", type=click.Path(dir_okay=False), show_default="preview-SPLIT.png", help="The picture."
+    "--out",
+    type=click.Path(dir_okay=False),
+    callback=must_end_in(".png"),
+    show_default="preview-SPLIT.png",
+    help="The picture.",
 )
 def preview(split, data_root, out):
     """Draw the first ten training images of each class."""
@@ -549,9 +544,7 @@ def preview(split, data_root, out):
 
     found = split_in(data_root, split)
     out = Path(out or f"preview-{split}.png")
-    if found.owns(out.resolve()):
-        raise InputError(f"{out} is a data file; give another --out")
-    ((x, y),) = load(found, ["train"])
+    x, y = load_part(found, "train")
     images_of_class = {name: x[y == label] for label, name in found.class_names().items()}
     draw_preview(out.resolve(), images_of_class)
     click.echo(out)

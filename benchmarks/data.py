@@ -46,7 +46,7 @@ class Steps:
         self.train_images = split.stem("train", "images-idx3")
 
     def convert(self):
-        command = ["bash", SCRIPT, "--force", "--", self.split.folder, self.split.name]
+        command = ["bash", SCRIPT, "--force", self.split.folder, self.split.name]
         subprocess.run(command, check=True)
 
     def parse(self):

@@ -34,3 +34,14 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             notice("Interrupted.")
             sys.exit(130)
+
+
+def must_end_in(*suffixes):
+    """A callback of a click option: the file's name must end in one of these."""
+
+    def check(ctx, param, value):
+        if value and not value.lower().endswith(suffixes):
+            raise click.BadParameter(f"expected a name that ends in {' or '.join(suffixes)}")
+        return value
+
+    return check

@@ -8,7 +8,6 @@ import json
 import os
 import secrets
 import time
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,6 @@ from support.console import InputError, notice
 
 PARTIAL = ".emnist-autoencoder-partial-"  # begins the names of files that are being written
 DAY = 24 * 60 * 60  # seconds; a partial file that old was left behind by a killed command
-READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)  # a file system without flock
 
 
@@ -64,8 +62,8 @@ def locked(folder, wait=True):
     """Makes a folder and locks it, so that other processes of this program keep out.
 
     If another process holds the lock, this one waits, or raises OSError if `wait` is false. The
-    lock ends with its process. Where the file system has no locks, a notice says so. What killed
-    commands left in the folder a day ago or earlier is removed.
+    lock ends with its process. Where the file system has no locks, a notice says so. Partial files
+    older than a day, left by killed commands, are removed.
     """
     make_folder(folder)
     handle = os.open(folder, os.O_RDONLY)
@@ -93,7 +91,9 @@ def _lock(handle, folder, wait):
 
 def _remove_old_partial_files(folder):
     for path in folder.glob(f"{PARTIAL}*"):
-        with contextlib.suppress(OSError):  # another command was quicker, or may not be ours
+        with contextlib.suppress(
+            OSError
+        ):  # another command removed it first, or it may not be ours
             if path.lstat().st_mtime < time.time() - DAY:
                 path.unlink()
 
@@ -121,7 +121,7 @@ def _new_hash():
 
 
 def stamp(path):
-    """What tells a file from another: [bytes, time of change in nanoseconds, fingerprint]."""
+    """Identifies a version of a file: [bytes, time of change in nanoseconds, fingerprint]."""
     status = path.stat()
     return [status.st_size, status.st_mtime_ns, file_fingerprint(path)]
 
@@ -138,7 +138,7 @@ def has_changed(path, saved):
 
 
 def save_npz(path, arrays, note):
-    """Writes arrays by name, and a note: what json can write, of what they were made from."""
+    """Writes arrays by name, and a note: a dict for JSON that says what they were made from."""
     with replacing(path) as partial, open(partial, "wb") as file:
         np.savez(file, note=json.dumps(note), **arrays)
 
@@ -153,23 +153,12 @@ def read_npz(path, names=None):
         InputError: the file is damaged, lacks an array, or is not an npz of plain arrays.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            stored = [name.removesuffix(".npy") for name in archive.namelist()]
-            note = json.loads(str(_read_array(archive, "note"))) if "note" in stored else {}
-            wanted = names or [name for name in stored if name != "note"]
-            arrays = {name: _read_array(archive, name) for name in wanted}
-        if not isinstance(note, dict):
-            raise TypeError("its note is not a table")
+        with open(path, "rb") as opened, np.load(opened) as file:
+            wanted = file.files if names is None else names
+            arrays = {name: file[name] for name in wanted if name != "note"}
+            note = json.loads(str(file["note"])) if "note" in file else {}
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
     except Exception as error:  # numpy and zipfile raise whatever the damage leads to
         raise InputError(f"{path}: damaged ({str(error) or type(error).__name__})") from error
     return arrays, note
-
-
-def _read_array(archive, name):
-    with archive.open(f"{name}.npy") as file:
-        array = np.lib.format.read_array(file, allow_pickle=False)
-        if file.read(1):  # reads to the end, where zipfile compares the checksum
-            raise ValueError(f"{name} is longer than its header says")
-    return array

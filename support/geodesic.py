@@ -18,6 +18,7 @@ Then each path is found in it:
    programming).
 """
 
+import errno
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 
 from support.console import InputError, notice
-from support.files import READ_ONLY, read_npz, save_npz
+from support.files import read_npz, save_npz
 
 MAX_CODES = 120_000  # of more codes, a random sample is taken
 INLIER_SHARE = 1 / 3  # of the codes; the others are dropped
@@ -156,7 +157,7 @@ def _save_graph(path, graph, note):
     try:
         save_npz(path, arrays, note)
     except OSError as error:
-        if error.errno not in READ_ONLY:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise
         notice(f"{path.parent} is read-only: the graph is not saved")
 

@@ -26,7 +26,7 @@ def convert(folder, split, text_folder):
     Raises:
         InputError: the script failed; the message is the script's own.
     """
-    command = ["bash", SCRIPT, "--force", "--out", text_folder, "--", folder, split]
+    command = ["bash", SCRIPT, "--force", folder, split, text_folder]
     done = subprocess.run(
         [str(word) for word in command],
         stdin=subprocess.DEVNULL,

@@ -13,6 +13,8 @@ import functools
 import os
 import sys
 
+from support.console import InputError
+
 M_TOP_PAD = -2  # from glibc's malloc.h
 
 
@@ -26,13 +28,24 @@ keras = _LazyKeras()
 
 @functools.cache
 def _import_keras():
-    """Imports Keras, on TensorFlow unless KERAS_BACKEND names another backend."""
+    """Imports Keras, on TensorFlow unless KERAS_BACKEND names another backend.
+
+    Raises:
+        InputError: the backend is not installed.
+    """
     if "keras" not in sys.modules:
         os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # else keras.json would be asked
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         _keep_freed_memory()
-    with _silent_stderr():
-        import keras
+    try:
+        with _silent_stderr():
+            import keras
+    except (ImportError, ValueError) as error:
+        backend = os.environ["KERAS_BACKEND"]
+        raise InputError(
+            f"Keras cannot be imported with KERAS_BACKEND={backend} ({error}): install that "
+            "backend, or unset the variable"
+        ) from error
     return keras
 
 
@@ -53,7 +66,7 @@ def _keep_freed_memory():
     """Lets the C library keep 64 MB of freed memory for the next request.
 
     TensorFlow frees and requests some 200 MB in each training step. If all of it went back to the
-    system, the work on new pages would take nearly as long as the mathematics.
+    system, page faults would take nearly as long as the computation.
     """
     with contextlib.suppress(AttributeError, OSError):  # only glibc has mallopt
         ctypes.CDLL(None).mallopt(M_TOP_PAD, 64 << 20)

@@ -4,6 +4,7 @@ import csv
 import json
 import platform
 import shlex
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -42,26 +43,35 @@ def command_line(name, run, *options):
 
 
 def is_run(run):
-    """Whether a folder holds a run: config.json makes it one.
+    """Whether a folder holds a run: config.json makes it one."""
+    return (run / "config.json").exists()
+
+
+def check_is_ours(run):
+    """Refuses a folder without config.json in which a file has the name of a run's.
 
     Raises:
-        InputError: there is no config.json, but a file with the name of a run's. It is somebody's.
+        InputError: names the file. It belongs to something else, and must not be replaced.
     """
-    if (run / "config.json").exists():
-        return True
+    if is_run(run):
+        return
     for name in RUN_FILES:
         if (run / name).exists():
             raise InputError(
                 f"{run} holds {name} but no config.json, so it is not a run of this program: "
                 "give another --run-dir"
             )
-    return False
 
 
 def create_run(run, config):
     """Writes config.json, which makes the folder a run, and removes an earlier run's files."""
-    versions = {name: version(name) for name in ("keras", "tensorflow", "numpy")}
-    versions["python"] = platform.python_version()
+    backend = keras.backend.backend()
+    versions = {
+        "python": platform.python_version(),
+        "numpy": version("numpy"),
+        "keras": version("keras"),
+        backend: sys.modules[backend].__version__,
+    }
     with replacing(run / "config.json") as partial:
         _dump_json(partial, config | {"versions": versions})
         for name in RUN_FILES:
@@ -184,8 +194,9 @@ def load_model(path, image_shape, code_size):
     Raises:
         InputError: the file is damaged or holds another model.
     """
+    load = keras.saving.load_model  # imports Keras, whose own errors are not the file's
     try:
-        model = keras.saving.load_model(path)
+        model = load(path)
         shapes = [
             model.input_shape,
             model.get_layer("encoder").output_shape,
@@ -194,10 +205,12 @@ def load_model(path, image_shape, code_size):
         ]
     except Exception as error:  # Keras can raise any exception on a damaged file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: cannot be loaded as an autoencoder: {reason}") from error
+        raise InputError(
+            f"{path}: cannot be loaded as an autoencoder ({reason}); {START_AGAIN}"
+        ) from error
     image = (None, *image_shape)
     code = (None, code_size)
     if shapes != [image, code, code, image]:
         expected = f"{image_shape} -> {code_size} -> {image_shape}"
-        raise InputError(f"{path}: expected an autoencoder {expected}")
+        raise InputError(f"{path}: expected an autoencoder {expected}; {START_AGAIN}")
     return model

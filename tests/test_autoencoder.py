@@ -10,7 +10,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from conftest import PROJECT, random_set, script, write_files
+from conftest import PROJECT, held, random_set, script, write_files
 from PIL import Image
 
 import autoencoder
@@ -109,7 +109,7 @@ def test_train_writes_the_run(trained, loaded, characters):
     assert (config["data"], config["split"]) == ("emnist", "balanced")
     assert config["data_root"] == str(characters)
     assert config["counts"] == {"train": 1175, "validation": 235, "test": 235}
-    assert config["fingerprint"] == dataset.fingerprint(dataset.split_in(characters))
+    assert config["fingerprint"] == dataset.fingerprint_of(dataset.split_in(characters))
     assert {"python", "keras", "numpy"} < set(config["versions"])
     options = {"epochs": 3, "batch_size": 32, "learning_rate": 0.005, "seed": 0}
     assert {key: config[key] for key in options} == options
@@ -160,7 +160,7 @@ def test_overwrite_begins_again_and_a_loss_that_is_not_finite_ends_it(copied_run
     (copied_run / "test.json").write_text("{}")
     words = [*RUN, "--data-root", made[0], "--run-dir", copied_run, "--learning-rate", 1e30]
     result = run(cli, *words, "--seed", 1, "--overwrite", code=1)
-    assert "lower --learning-rate" in result.stderr.splitlines()[-1]
+    assert "a lower --learning-rate" in result.stderr.splitlines()[-1]
     left = {path.name for path in copied_run.iterdir()}
     assert left == {"config.json", "last.keras", "mine.txt"}
     assert (copied_run / "mine.txt").read_text() == "kept"
@@ -247,12 +247,13 @@ def test_the_best_is_never_forgotten(copied_run, run):
     assert (copied_run / "model.keras").read_bytes() == best
 
 
-def test_finished_epochs_without_the_last_model_are_refused(copied_run, run):
+@pytest.mark.parametrize("name", ["last.keras", "model.keras"])
+def test_finished_epochs_without_their_models_are_refused(copied_run, run, name):
     change_config(copied_run, epochs=4)
-    (copied_run / "last.keras").unlink()
+    (copied_run / name).unlink()
     before = contents(copied_run)
     result = run(cli, "train", "--run-dir", copied_run, "--resume", code=1)
-    assert "last.keras is missing" in result.stderr
+    assert f"{name} is missing" in result.stderr
     assert contents(copied_run) == before
 
 
@@ -260,7 +261,7 @@ def test_a_model_without_its_optimizer_cannot_be_resumed(copied_run, run):
     change_config(copied_run, epochs=4)
     shutil.copy(copied_run / "model.keras", copied_run / "last.keras")
     result = run(cli, "train", "--run-dir", copied_run, "--resume", code=1)
-    assert "no optimizer" in result.stderr
+    assert "no optimizer state" in result.stderr
 
 
 def test_killed_before_the_picture_of_the_losses(copied_run, run):
@@ -288,9 +289,13 @@ def test_one_training_image(tmp_path, run):
     assert not (tmp_path / "run/config.json").exists()
 
 
-def test_a_run_is_locked_while_it_is_trained(made, tmp_path, run):
-    from conftest import held
+def test_data_and_run_in_one_folder(made, run):
+    root, _, _ = made
+    run(cli, *RUN, "--data-root", root, "--run-dir", root, "--epochs", 1)
+    assert (root / "model.keras").exists()
 
+
+def test_a_run_is_locked_while_it_is_trained(made, tmp_path, run):
     folder = tmp_path / "run"
     folder.mkdir()
     words = ["train", "--data", "emnist", "--data-root", made[0], "--run-dir", folder]
@@ -320,7 +325,7 @@ def test_other_data_are_refused(trained, copied_run, tmp_path, run):
     before = contents(copied_run)
     other = ["--run-dir", copied_run, "--data-root", tmp_path / "other"]
     for words in (["test"], ["morph"], ["explore"], ["train", "--resume"]):
-        assert "other images" in run(cli, *words, *other, code=1).stderr
+        assert "not the run's" in run(cli, *words, *other, code=1).stderr
     assert "other images" in run(cli, *RUN, "--epochs", 3, *other, code=1).stderr
     assert contents(copied_run) == before
 
@@ -356,7 +361,7 @@ def test_auto_falls_back_to_demo_and_says_so(tmp_path, run):
         (["train", "--resume", "--overwrite"], "--resume takes its options from the run"),
         (["morph", "--steps", "1"], "1 is not in the range 2<=x<=1000"),
         (["morph", "--rows", "1001"], "1001 is not in the range"),
-        (["morph", "--out", "morph.bmp"], "must end in .png, .gif, .html or .npz"),
+        (["morph", "--out", "morph.bmp"], "ends in .png or .gif or .html or .npz"),
         (["morph", "--from", "a" * 2000, "--to", "b" * 2000], "at most 1,000"),
         (["morph", "--rows", "1000", "--steps", "1000"], "more than 300,000,000 pixels"),
         (["morph", "--from", "a"], "must be given together"),
@@ -469,7 +474,8 @@ def test_test_and_morph_begin_again_when_the_model_is_replaced(
     _, (x, _) = loaded
     with np.load(tmp_path / "m.npz") as file:
         ends = file["frames"][:, [0, -1]]
-        expected = autoencoder.reconstruct(model, x[file["indices"].ravel()])
+        codes = autoencoder.encode(model, x[file["indices"].ravel()])
+        expected = autoencoder.decode(model, codes)
     assert np.abs(ends.reshape(expected.shape) - expected).max() < 1e-5
 
 
@@ -560,7 +566,9 @@ def test_geodesic_keeps_its_index(copied_run, loaded, tmp_path, run):
     assert np.abs(codes - linear).max() > 0.1 * np.abs(linear).max()
     _, (x, _) = loaded
     model = autoencoder.load_autoencoder(copied_run / "model.keras")
-    ends = autoencoder.reconstruct(model, x[indices.ravel()]).reshape(3, 2, 28, 28)
+    ends = autoencoder.decode(model, autoencoder.encode(model, x[indices.ravel()])).reshape(
+        3, 2, 28, 28
+    )
     assert np.abs(frames[:, [0, -1]] - ends).max() < 1e-5
 
     stderr, again, _, _ = morph("b.npz")
@@ -625,13 +633,16 @@ def test_out_never_replaces_an_input(characters, copied_run, loaded, tmp_path, r
     link.symlink_to(first)
     images = ["--image", first, "--image", second]
     data = characters / "emnist-digits.npz"
-    for out in (first, link, copied_run / "index.npz", copied_run / "explore.html", data):
+    linked = characters / "emnist-letters.npz"
+    linked.symlink_to(tmp_path / "store.npz")
+    for out in (first, link, copied_run / "index.npz", copied_run / "explore.html", data, linked):
         before = out.read_bytes() if out.exists() else None
         words = ["morph", "--run-dir", copied_run, *images, "--out", out]
         assert "would replace" in run(cli, *words, code=1).stderr
         assert (out.read_bytes() if out.exists() else None) == before
+    linked.unlink()
     words = ["explore", "--run-dir", copied_run, "--out", copied_run / "test.json"]
-    assert "would replace" in run(cli, *words, code=1).stderr
+    assert "ends in .html" in run(cli, *words, code=2).stderr
 
 
 def test_an_explicit_out_follows_a_link_and_the_default_replaces_it(copied_run, tmp_path, run):

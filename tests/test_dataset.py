@@ -11,7 +11,7 @@ import pytest
 from conftest import leftovers, random_set, script, write_files
 
 import dataset
-from dataset import Split, class_names, find_again, find_data, fingerprint, load_emnist
+from dataset import Split, class_names, find_again, find_data, fingerprint_of, load_emnist
 from support.files import read_npz, save_npz
 
 TEXT = "emnist-balanced-train-images-idx3-txt"
@@ -125,7 +125,7 @@ def remove_all_but_texts(root):
         (TEXT, 3, " ".join(["0"] * 783), "line 3: expected 784 numbers"),
         (TEXT, 94, " ".join(["0"] * 783 + ["256"]), "line 94: '256' is not"),
         (LABELS, 2, "47", "line 2: 47 is not a label of the split"),
-        (LABELS, 94, "1\n1", f"{TEXT} has 94 lines, but .*{LABELS} has 95"),
+        (LABELS, 94, "1\n1", f"{TEXT} has 94 images, but .*{LABELS} has 95 labels"),
     ],
     ids=range(4),
 )
@@ -232,13 +232,13 @@ def test_the_texts_alone_will_do(made):
 def test_a_cache_by_somebody_else_is_used_where_nothing_else_is(made):
     root, _, _ = made
     data = load_emnist("balanced", root)
-    content = fingerprint(Split("balanced", root))
+    content = fingerprint_of(Split("balanced", root))
     arrays, _ = read_npz(root / CACHE)
     shutil.rmtree(root)
     root.mkdir()
     np.savez(root / CACHE, **arrays)
     assert_same(load_emnist("balanced", root), *data)
-    assert fingerprint(Split("balanced", root)) == content
+    assert fingerprint_of(Split("balanced", root)) == content
 
 
 DAMAGE = {  # of a cache's arrays; its note stays as it was
@@ -272,23 +272,18 @@ def test_a_damaged_cache_without_its_sources_is_kept_and_named(made):
     assert (root / CACHE).read_bytes() == b"bad"
 
 
-def test_a_link_planted_in_the_place_of_the_cache_is_replaced(made, tmp_path):
-    root, _, _ = made
-    (tmp_path / "somebodys").write_text("precious")
-    (root / CACHE).symlink_to(tmp_path / "somebodys")
-    load_emnist("balanced", root)
-    assert (tmp_path / "somebodys").read_text() == "precious"
-    assert not (root / CACHE).is_symlink()
-
-
-def test_a_read_only_folder_is_read_and_nothing_is_saved(made, run, monkeypatch):
+def test_a_read_only_folder_is_read_and_nothing_is_saved(made, run, monkeypatch, capsys):
     root, train, test = made
     before = sorted(path.name for path in root.iterdir())
     access = os.access  # told what it says of a read-only disk: root may write to any folder
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK and access(path, mode))
+    data = load_emnist("balanced", root, scale=False)
+    assert_same(data, train, test)
+    assert capsys.readouterr().err.count(f"{root} is read-only") == 1  # converted once
+    data[0][0][:] = 0
     assert_same(load_emnist("balanced", root, scale=False), train, test)
     result = run(dataset.cli, "prepare", "--data-root", root)
-    assert f"{root} is read-only" in result.stderr
+    assert "94 training" in result.stdout
     assert CACHE not in result.stdout
     assert sorted(path.name for path in root.iterdir()) == before
 
@@ -344,7 +339,7 @@ def test_a_folder_named_like_the_file_is_no_reason_for_demo(made):
 
 def test_data_are_found_again_by_their_content(made, tmp_path):
     root, train, test = made
-    content = fingerprint(Split("balanced", root))
+    content = fingerprint_of(Split("balanced", root))
     shutil.copytree(root, tmp_path / "moved")
     write_files(tmp_path / "other", test, train)  # exchanged
     gone = tmp_path / "gone"
@@ -352,7 +347,7 @@ def test_data_are_found_again_by_their_content(made, tmp_path):
     assert found == Split("balanced", tmp_path / "moved")
     found = find_again("emnist", "balanced", content, [tmp_path / "other", root])
     assert found == Split("balanced", root)
-    with pytest.raises(ValueError, match=r"other images than those of the run.*--data-root"):
+    with pytest.raises(ValueError, match=r"images that are not the run.s.*--data-root"):
         find_again("emnist", "balanced", content, [tmp_path / "other"])
     with pytest.raises(FileNotFoundError, match="--data-root"):
         find_again("emnist", "balanced", content, [gone])
@@ -417,6 +412,12 @@ def test_prepare(made, run):
     assert result.stderr == ""
 
 
+def test_missing_files_name_the_command_that_fetches_them(tmp_path, run):
+    words = ["preview", "--split", "letters", "--data-root", tmp_path / "none"]
+    message = run(dataset.cli, *words, code=1).stderr
+    assert f"dataset.py download --split letters --data-root {tmp_path / 'none'}" in message
+
+
 def test_errors_are_one_line(tmp_path, run):
     result = run(dataset.cli, "prepare", "--data-root", tmp_path / "none", code=1)
     (line,) = result.stderr.splitlines()
@@ -441,17 +442,15 @@ def test_preview(tmp_path, run):
 
     few = random_set(60)  # of some classes two, of others one
     write_files(tmp_path, few, few)
-    out = tmp_path / "new/preview"  # a picture whatever its name
+    out = tmp_path / "new/preview.png"
     result = run(dataset.cli, "preview", "--data-root", tmp_path, "--out", out)
     assert result.stdout == f"{out}\n"
     picture = imread(out)
     assert picture.shape[0] > 600
     assert picture.std() > 0.1
     labels = tmp_path / "emnist-balanced-train-labels-idx1-ubyte"
-    before = labels.read_bytes()
     words = ["preview", "--data-root", tmp_path, "--out", labels]
-    assert "is a data file" in run(dataset.cli, *words, code=1).stderr
-    assert labels.read_bytes() == before
+    assert "ends in .png" in run(dataset.cli, *words, code=2).stderr
 
 
 def test_demo_goes_the_same_way(tmp_path, run, demo_set):

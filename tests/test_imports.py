@@ -17,7 +17,7 @@ SHARED = {
     "lazy_keras",
     "pages",
 }  # what the modules of support/ import of each other
-SLOW = {"keras", "tensorflow", "matplotlib", "sklearn", "faiss", "requests"}
+SLOW = {"keras", "tensorflow", "matplotlib", "scipy", "sklearn", "requests"}
 
 
 def name(path):

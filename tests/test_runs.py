@@ -10,6 +10,7 @@ from conftest import PROJECT
 
 from support import runs
 from support.console import InputError
+from support.lazy_keras import keras
 
 CONFIG = {
     "data": "emnist",
@@ -39,7 +40,7 @@ def folder(tmp_path):
 
 def test_a_configuration_is_read_back_with_the_versions(folder):
     config = runs.read_config(folder)
-    assert {"python", "keras", "tensorflow", "numpy"} == set(config.pop("versions"))
+    assert {"python", "keras", "numpy", keras.backend.backend()} == set(config.pop("versions"))
     assert config == CONFIG
 
 
@@ -61,10 +62,10 @@ def test_a_new_run_that_cannot_be_written_removes_nothing(folder):
 
 @pytest.mark.parametrize("name", [name for name in runs.RUN_FILES if name != "config.json"])
 def test_a_folder_with_such_names_and_no_configuration_is_somebodys(tmp_path, name):
-    assert not runs.is_run(tmp_path)
+    runs.check_is_ours(tmp_path)
     (tmp_path / name).write_text("mine")
     with pytest.raises(InputError, match=f"{name} but no config.json.*--run-dir"):
-        runs.is_run(tmp_path)
+        runs.check_is_ours(tmp_path)
 
 
 def test_a_configuration_is_read_in_any_locale(folder):

@@ -4,8 +4,6 @@ const FRAMES = 10;  // in a row
 const CODES_PER_FRAME = 10;  // how much finer the slider moves
 const PATH_CODES = (FRAMES - 1) * CODES_PER_FRAME + 1;
 const END_NEIGHBOURS = 8;  // nodes to which an end of a path is joined
-const SMOOTHED_CODES = 61;  // of a path while it is smoothed; with the rounds they make a Gaussian
-const SMOOTHING_ROUNDS = 9;  // as wide as the program's
 
 const { nodes, starts, neighbours } = content;
 const [longHop, extraCost] = content.price;
@@ -96,21 +94,7 @@ function resample(line, count) {  // codes at even distances on a line, its ends
   return found;
 }
 
-function smooth(line) {  // each code becomes half of itself and half of its neighbours' mean
-  const last = line.length - 1;
-  for (let round = 0; round < SMOOTHING_ROUNDS; round++) {
-    line = line.map((z, k) => {
-      if (k === 0 || k === last) return z;
-      return mix(z, mix(line[k - 1], line[k + 1], 0.5), 0.5);
-    });
-  }
-  return line;
-}
-
 const PATHS = {
   linear: (a, b) => resample([a, b], PATH_CODES),
-  geodesic(a, b) {
-    const line = resample(cheapestWalk(a, b), SMOOTHED_CODES);
-    return resample(smooth(line), PATH_CODES);
-  },
+  geodesic: (a, b) => resample(cheapestWalk(a, b), PATH_CODES),
 };

@@ -316,10 +316,10 @@ def open_run(run_dir, data_root):
     if not path.exists():
         resume = runs.command_line("train", run, "--resume")
         raise FileNotFoundError(f"no finished epoch in {run}; resume with: {resume}")
-    model_fingerprint = file_fingerprint(path)
-    autoencoder = load_autoencoder(path)
     split = find_data_of_run(config, data_root)
     x_test, y_test = dataset.load_part(split, "test")
+    model_fingerprint = file_fingerprint(path)
+    autoencoder = load_autoencoder(path)
     return TrainedRun(
         folder=run,
         autoencoder=autoencoder,
@@ -421,7 +421,7 @@ def train(ctx, run_dir, data, split, data_root, resume, overwrite, **options):
         else:
             train_run(run, config, found, fingerprint, is_new)
     if found.data == "demo" and data == "auto" and not resume:
-        notice(f"trained on the demo set: there are no EMNIST files in {found.folder.parent}")
+        notice(f"trained on the demo set: there is no EMNIST in {found.folder.parent}")
 
 
 def refuse_options_beside_resume(ctx):
@@ -555,7 +555,7 @@ def morph(run_dir, data_root, path, steps, rows, from_text, to_text, images, see
     animation.check_size(suffix, row_count, steps, IMAGE_SIZE, scale)
     characters = [read_character(image, IMAGE_SIZE) for image in images]
     trained = open_run(run_dir, data_root)
-    target = choose_output(out, trained, "morph.png", images)
+    target = choose_output(out, trained.folder, "morph.png", images)
 
     if characters:
         ends = endpoints.picture_pairs(characters)
@@ -579,22 +579,19 @@ def morph(run_dir, data_root, path, steps, rows, from_text, to_text, images, see
     click.echo(out or target)
 
 
-def choose_output(out, trained, own_name, inputs=()):
+def choose_output(out, run, own_name, inputs=()):
     """The file to write: `out`, links followed; without it, own_name in the run folder.
 
     Raises:
         InputError: `out` names an input: a picture given, a data file, another file of the trained.
     """
     if not out:
-        return trained.folder / own_name
+        return run / own_name
     target = Path(out).resolve()
-    names_picture = target in [Path(path).resolve() for path in inputs]
-    names_run_file = (
-        target.parent == trained.folder.resolve()
-        and target.name in runs.RUN_FILES
-        and target.name != own_name
-    )
-    if names_picture or names_run_file or trained.split.owns(Path(out)):
+    is_picture = target.exists() and any(target.samefile(path) for path in inputs)
+    is_data = any(name.startswith("emnist-") for name in (Path(out).name, target.name))
+    is_run_file = target.name in runs.RUN_FILES and runs.is_run(target.parent)
+    if is_picture or is_data or (is_run_file and target.name != own_name):
         raise InputError(f"--out {out} would replace a file that this program reads; name another")
     return target
 
@@ -654,7 +651,7 @@ def explore(run_dir, data_root, out):
     from support.geodesic import build_graph
 
     trained = open_run(run_dir, data_root)
-    target = choose_output(out, trained, "explore.html")
+    target = choose_output(out, trained.folder, "explore.html")
     codes = encode(trained.autoencoder, trained.x_test)
     sample, points = plots.place_codes(codes)
     x_train = trained.load_training_images()

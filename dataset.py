@@ -46,6 +46,8 @@ CLASSES = {  # split -> the character of each label, as in NIST's mapping files
     "mnist": dict(enumerate(string.digits)),
 }
 
+MOST_MISNAMED = 3  # files that an error names
+
 URLS = (  # two zips with the same members, all six splits
     "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip",
     "https://rds.westernsydney.edu.au/Institutes/MARCS/BENS/EMNIST/emnist-gzip.zip",
@@ -142,18 +144,6 @@ class Split:
         raise InputError(
             f"{labels}, line {place + 1}: {label} is not a label of the split; get the file again"
         )
-
-    def owns(self, path):
-        """Whether a path is that of a data file in the folder, of this split or another.
-
-        A link in the folder is one, wherever it leads; so is a link to a file in the folder.
-        """
-        unresolved = path.parent.resolve() / path.name
-        for place in (unresolved, path.resolve()):
-            in_folder = place.parent in (self.folder.resolve(), self.folder.resolve() / "gzip")
-            if in_folder and (place.name.startswith("emnist-") or place.name in ZIP_NAMES):
-                return True
-        return False
 
     def download_command(self):
         """The command line that downloads the split into the folder."""
@@ -279,9 +269,11 @@ def _read_cache(split, names):
 def _check_shapes(path, arrays):
     for part in PARTS:
         if f"x_{part}" in arrays:
-            x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
+            x = arrays[f"x_{part}"]
+            y = arrays[f"y_{part}"]
             shapes_fit = y.ndim == 1 and len(y) > 0 and x.shape == (len(y), IMAGE_SIZE, IMAGE_SIZE)
-            if not (shapes_fit and x.dtype == np.float32 and y.dtype == np.int64):
+            types_fit = x.dtype == np.float32 and y.dtype == np.int64
+            if not (shapes_fit and types_fit):
                 raise InputError(f"{path}: damaged (its arrays are not images and labels)")
 
 
@@ -380,11 +372,11 @@ def find_data(data="auto", split="balanced", data_root=None):
         download(split, data_root, retries=0 if data == "auto" else RETRIES)
         return emnist
     except DownloadError as error:
-        some_are_there = len(emnist.missing()) < len(emnist.stems) or _find_misnamed(emnist)
+        some_are_there = len(emnist.missing()) < len(emnist.stems) or find_misnamed(emnist.folder)
         if data == "emnist" or split != "balanced" or some_are_there:
             raise FileNotFoundError(f"{_help_missing(emnist)} ({error})") from error
         reason = error.__cause__
-        notice(f"no EMNIST files in {emnist.folder}: using the built-in demo set ({reason})")
+        notice(f"no EMNIST {split} in {emnist.folder}: using the built-in demo set ({reason})")
     return _find_demo(data_root)
 
 
@@ -469,19 +461,14 @@ def write_demo(folder):
             write_idx(labels, y)
 
 
-def _find_misnamed(split):
-    return find_misnamed(split.folder, split.stems[0])
-
-
 def _help_missing(split):
     names = ", ".join(f"{stem}-ubyte.gz" for stem in split.missing())
-    message = (
-        f"Missing in {split.folder}: {names}. Run: {split.download_command()}; or give the folder "
-        "of NIST's files with --data-root"
-    )
-    for path, advice in _find_misnamed(split):
-        message += f". There is {path}: {advice}"
-    return message
+    sentences = [
+        f"Missing in {split.folder}: {names}.",
+        f"Run: {split.download_command()}; or give the folder of NIST's files with --data-root.",
+        *find_misnamed(split.folder)[:MOST_MISNAMED],
+    ]
+    return " ".join(sentences)
 
 
 # ---- the command line

@@ -38,7 +38,7 @@ def temporary(path):
     try:
         yield partial
     except OSError as error:
-        if error.errno and not error.filename:  # if the disk is full, the error names no file
+        if error.errno and error.filename in (None, str(partial)):
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     finally:

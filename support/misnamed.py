@@ -1,40 +1,48 @@
-"""Files that look like EMNIST under names that are not NIST's, and what to do with them."""
+"""Files that look like EMNIST, but have other names than NIST's or lie in other folders."""
 
 import re
 
 ZIP_NAMES = ("gzip.zip", "emnist-gzip.zip")  # NIST's zip and that of its mirror
+BINARY_FILE = r"emnist-\w+-(?:train|test)-(?:images-idx3|labels-idx1)-ubyte(?:\.gz)?"
+DOTTED_NAME = r"(emnist-\w+-\w+-(?:images|labels))[.-]idx([13])[.-]ubyte(\.gz)?"
+OTHER_FORMATS = (".csv", ".csv.gz", ".mat", ".parquet")
+DEPTH = ("*", "*/*", "*/*/*")
 
 
-def find_misnamed(folder, stem):
-    """Looks for EMNIST under other names, or in other folders: a list of (path, advice).
+def find_misnamed(folder):
+    """Looks for EMNIST in a data folder and up to two folders deeper.
 
-    stem: how the name of a file of the wanted split begins.
+    Returns:
+        A list of sentences, each of which names a file and says what to do with it.
     """
-    found = []
-    for path in sorted(folder.glob("*")) + sorted(folder.glob("gzip/*")):
-        advice = _advice(path)
-        if advice:
-            found.append((path, advice))
-    for pattern in ("*", "*/*"):
-        for path in sorted(folder.glob(f"{pattern}/{stem}-ubyte*")):
-            name = path.parent.name
-            if name not in ("gzip", "demo") and not name.startswith("emnist-"):
-                found.append((path, f"use --data-root {path.parent}"))
-    return found
+    sentences = []
+    for pattern in DEPTH:
+        for path in sorted(folder.glob(pattern)):
+            place = path.relative_to(folder).parts[:-1]
+            if "demo" not in place:
+                sentences.append(_advice(path, place))
+    return [sentence for sentence in sentences if sentence]
 
 
-def _advice(path):
-    """What to do with a file of this name; None if it does not look like EMNIST misnamed."""
+def _advice(path, place):
+    """What to do with a file; None if it is in order, or does not look like EMNIST.
+
+    place: the names of the folders that the file is in, below the data folder.
+    """
     name = path.name.lower()
-    parts = re.fullmatch(r"(emnist-.*-(?:images|labels))[.-]idx([13])[.-]ubyte(\.gz)?", name)
-    if parts:
-        stem, axes, packed = parts.groups(default="")
-        right = f"{stem}-idx{axes}-ubyte{packed}"
+    dotted = re.fullmatch(DOTTED_NAME, name)
+    is_misnamed = "ubyte" in name or ("emnist" in name and name.endswith(OTHER_FORMATS))
+    is_other_zip = name.endswith(".zip") and not place and name not in ZIP_NAMES
+
+    if re.fullmatch(BINARY_FILE, path.name):
         if path.is_dir():
-            return f"it is a folder; move the file in it to {path.parent}"
-        return None if path.name == right else f"rename it {right}"
-    if "emnist" in name and name.endswith((".csv", ".mat")):
-        return "only NIST's ubyte files are read"
-    if name.endswith(".zip") and ("gzip" in name or "emnist" in name) and name not in ZIP_NAMES:
-        return "if it is NIST's zip of ubyte files, rename it gzip.zip"
+            return f"{path} is a folder: move the file in it to {path.parent}"
+        if place in ((), ("gzip",)) or re.fullmatch(BINARY_FILE, path.parent.name):
+            return None
+        return f"There is {path}: give its folder with --data-root"
+    if dotted:
+        stem, axes, packed = dotted.groups(default="")
+        return f"There is {path}: rename it {stem}-idx{axes}-ubyte{packed}"
+    if is_misnamed or is_other_zip:
+        return f"There is {path}: only NIST's ubyte files are read, or its zip, named gzip.zip"
     return None

@@ -43,12 +43,16 @@ def command_line(name, run, *options):
 
 
 def is_run(run):
-    """Whether a folder holds a run: config.json makes it one."""
-    return (run / "config.json").exists()
+    """Whether a folder holds a run: a config.json with the options of a training makes it one."""
+    try:
+        config = json.loads((run / "config.json").read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return False
+    return isinstance(config, dict) and set(OPTIONS) <= set(config)
 
 
 def check_is_ours(run):
-    """Refuses a folder without config.json in which a file has the name of a run's.
+    """Refuses a folder that holds no run, but a file with the name of a run's.
 
     Raises:
         InputError: names the file. It belongs to something else, and must not be replaced.
@@ -58,8 +62,8 @@ def check_is_ours(run):
     for name in RUN_FILES:
         if (run / name).exists():
             raise InputError(
-                f"{run} holds {name} but no config.json, so it is not a run of this program: "
-                "give another --run-dir"
+                f"{run} holds {name}, but no config.json of a training, so it is not a run of this "
+                "program: give another --run-dir"
             )
 
 
@@ -84,19 +88,14 @@ def read_config(run):
 
     Raises:
         FileNotFoundError: the folder holds no run.
-        InputError: config.json is damaged.
+        InputError: the run was made by another version.
     """
-    path = run / "config.json"
-    if not path.exists():
+    check_is_ours(run)
+    if not is_run(run):
         raise FileNotFoundError(f"no run in {run}; make one with: {command_line('train', run)}")
-    try:
-        config = json.loads(path.read_text("utf-8"))
-        missing = {*OPTIONS, "data_root", "counts", "fingerprint"} - set(config)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{path}: damaged ({error}); {START_AGAIN}") from error
-    if missing:
-        names = ", ".join(sorted(missing))
-        raise InputError(f"{path}: not of this version, it lacks {names}; {START_AGAIN}")
+    config = json.loads((run / "config.json").read_text("utf-8"))
+    if "fingerprint" not in config:
+        raise InputError(f"{run} was made by an older version of this program; {START_AGAIN}")
     return config
 
 

@@ -312,13 +312,15 @@ def test_which_data(made, tmp_path):
         ("emnist-balanced-test-labels.idx1-ubyte.gz", "emnist-balanced-test-labels-idx1-ubyte.gz"),
         ("emnist-balanced-train.csv", "only NIST's ubyte files are read"),
         ("emnist-balanced.mat", "only NIST's ubyte files are read"),
-        ("gzip (1).zip", "rename it gzip.zip"),
-        ("raw/emnist-balanced-train-images-idx3-ubyte", "--data-root"),
+        ("emnist-balanced-train-images-idx3-ubyte (1).gz", "only NIST's ubyte files are read"),
+        ("gzip (1).zip", "named gzip.zip"),
+        ("EMNIST/raw/emnist-balanced-train-images-idx3-ubyte", "--data-root"),
+        ("gzip/gzip/emnist-balanced-train-images-idx3-ubyte.gz", "--data-root"),
     ],
 )
 def test_files_under_other_names_are_named_and_no_reason_for_demo(tmp_path, name, advice):
     path = tmp_path / name
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("data")
     with pytest.raises(FileNotFoundError) as error:
         find_data("auto", "balanced", tmp_path)
@@ -333,7 +335,7 @@ def test_a_folder_named_like_the_file_is_no_reason_for_demo(made):
     path.rename(root / "file")
     path.mkdir()
     (root / "file").rename(path / path.name)
-    with pytest.raises(FileNotFoundError, match=f"{path}: it is a folder; move the file in it to"):
+    with pytest.raises(FileNotFoundError, match=f"{path} is a folder: move the file in it to"):
         find_data("auto", "balanced", root)
 
 

@@ -64,7 +64,7 @@ def test_a_new_run_that_cannot_be_written_removes_nothing(folder):
 def test_a_folder_with_such_names_and_no_configuration_is_somebodys(tmp_path, name):
     runs.check_is_ours(tmp_path)
     (tmp_path / name).write_text("mine")
-    with pytest.raises(InputError, match=f"{name} but no config.json.*--run-dir"):
+    with pytest.raises(InputError, match=f"{name}, but no config.json.*--run-dir"):
         runs.check_is_ours(tmp_path)
 
 
@@ -83,17 +83,18 @@ def test_a_path_that_is_not_utf8_is_kept(folder):
     assert runs.read_config(folder)["data_root"] == path
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"3", b"\xff\xfe{}"])
-def test_a_damaged_configuration_is_named(folder, content):
-    (folder / "config.json").write_bytes(content)
-    with pytest.raises(InputError, match=rf"{folder / 'config.json'}: damaged.*--overwrite"):
-        runs.read_config(folder)
+@pytest.mark.parametrize("content", [b"", b"[3]", b"\xff\xfe{}", b'{"api_key": "mine"}'])
+def test_a_configuration_of_something_else_is_refused(tmp_path, content):
+    (tmp_path / "config.json").write_bytes(content)
+    for check in (runs.check_is_ours, runs.read_config):
+        with pytest.raises(InputError, match=r"holds config\.json.*not a run.*--run-dir"):
+            check(tmp_path)
 
 
-def test_an_option_that_is_missing_is_named(folder):
-    config = {name: value for name, value in CONFIG.items() if name != "epochs"}
+def test_a_run_of_an_older_version_is_refused(folder):
+    config = {name: value for name, value in CONFIG.items() if name != "fingerprint"}
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(InputError, match=r"config\.json: .*lacks epochs.*--overwrite"):
+    with pytest.raises(InputError, match=r"older version.*--overwrite"):
         runs.read_config(folder)
 
 

@@ -5,7 +5,6 @@ import hashlib
 import http.server
 import io
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -282,19 +281,6 @@ def test_a_zip_longer_than_allowed(serve, tmp_path, monkeypatch, length):
     assert not contents(tmp_path)
 
 
-@pytest.mark.parametrize("by_hand", [True, False])
-def test_a_small_member_that_unpacks_to_many_bytes(serve, tmp_path, monkeypatch, by_hand):
-    monkeypatch.setattr(support.download, "LARGEST", 1_000_000)
-    bomb = {NAMES[0]: bytes(10_000_000)}
-    content = pack(bomb, zipfile.ZIP_DEFLATED)
-    archive = tmp_path / "gzip.zip"
-    if by_hand:
-        archive.write_bytes(content)
-    with pytest.raises((DownloadError, InputError), match=f"{NAMES[0]} is over 1,000,000 bytes"):
-        fetch(tmp_path, md5_sums(bomb), [serve(content).url], archive)
-    assert not (tmp_path / NAMES[0]).exists()
-
-
 def test_a_directory_of_gigabytes_is_not_read(serve, tmp_path):
     end = ZIP[-22:]  # its last fields: the directory's size and offset, the length of a comment
     size = 1 << 30
@@ -303,20 +289,6 @@ def test_a_directory_of_gigabytes_is_not_read(serve, tmp_path):
     with pytest.raises(DownloadError, match="its directory is over 1,048,576 bytes"):
         fetch(tmp_path, MEMBERS, [server.url])
     assert server.sent < 100_000
-
-
-@pytest.mark.parametrize("ranges", [True, False])
-def test_a_full_disk(serve, tmp_path, ranges):
-    server = serve(ranges=ranges)
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
-    try:
-        with pytest.raises(OSError, match=f"File too large: '{tmp_path}/.*(gz|zip)'") as error:
-            fetch(tmp_path, MEMBERS, [server.url])
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-    assert not isinstance(error.value, DownloadError)
-    assert not contents(tmp_path)
 
 
 # ---- what is there already
@@ -342,8 +314,6 @@ def test_a_zip_got_by_hand(serve, tmp_path):
 
 DAMAGED = {  # message: content
     "File is not a zip file": PAGE,
-    "File is not": ZIP[:-9],
-    "Bad magic number": flip_byte(ZIP, ZIP.index(f"gzip/{NAMES[0]}".encode()) - 30),
     "Bad CRC-32": flip_byte(ZIP, ZIP.index(FILES[NAMES[0]]) + 30),
     "md5 sum": pack(FILES | {NAMES[0]: b"another"}),
 }

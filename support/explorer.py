@@ -21,10 +21,13 @@ KERNEL_LAYERS = ("Dense", "Conv2D", "Conv2DTranspose")
 LAYERS = (*KERNEL_LAYERS, "BatchNormalization", "Flatten", "Reshape")
 SUPPORTED_DEFAULTS = {  # settings of layers that the page knows with these values only
     "axis": -1,
+    "center": True,
     "data_format": "channels_last",
     "dilation_rate": (1, 1),
     "groups": 1,
     "output_padding": None,
+    "scale": True,
+    "use_bias": True,
 }
 TRAINING_CODES = 10_000  # from which the graph is made
 COMPONENTS = 6  # principal components that have a slider
@@ -118,20 +121,14 @@ def export_kernel(layer, kind, block):
     kernel = layer.kernel.numpy()  # (height, width, from, to), or (from, to) of a Dense
     if kind == "Conv2DTranspose":
         kernel = kernel.swapaxes(2, 3)  # Keras has (height, width, to, from)
-    bias = layer.bias.numpy() if layer.use_bias else np.zeros(kernel.shape[-1], np.float32)
-    return {"kernel": block.add_rounded(kernel, "int8"), "bias": block.add(bias)}
+    return {"kernel": block.add_rounded(kernel, "int8"), "bias": block.add(layer.bias.numpy())}
 
 
 def export_batch_norm(layer, block):
     """Batch normalization as the page needs it: factor * x + bias."""
-    mean = layer.moving_mean.numpy()
     variance = layer.moving_variance.numpy()
-    factor = 1 / np.sqrt(variance + layer.epsilon)
-    if layer.scale:
-        factor = factor * layer.gamma.numpy()
-    bias = -mean * factor
-    if layer.center:
-        bias = bias + layer.beta.numpy()
+    factor = layer.gamma.numpy() / np.sqrt(variance + layer.epsilon)
+    bias = layer.beta.numpy() - layer.moving_mean.numpy() * factor
     return {"factor": block.add(np.float32(factor)), "bias": block.add(np.float32(bias))}
 
 

@@ -185,7 +185,7 @@ def ring_graph():
 def build_little_encoder():
     layers = keras.layers
     image = keras.Input((SIDE, SIDE, 1))
-    h = layers.Conv2D(6, 5, strides=2, padding="same", activation="relu", use_bias=False)(image)
+    h = layers.Conv2D(6, 5, strides=2, padding="same", activation="relu")(image)
     h = layers.BatchNormalization()(h)
     h = layers.Conv2D(3, 3, strides=2, activation="silu")(h)
     return keras.Model(image, layers.Dense(6)(layers.Flatten()(h)))
@@ -197,7 +197,7 @@ def build_little_decoder():
     wide = keras.initializers.RandomNormal(stddev=2)  # so that codes differ in their pictures
     h = layers.Dense(200, activation="silu", kernel_initializer=wide)(code)
     h = layers.Reshape((10, 10, 2))(h)
-    h = layers.BatchNormalization(scale=False)(h)
+    h = layers.BatchNormalization()(h)
     h = layers.Conv2DTranspose(4, 3, strides=2, padding="same", activation="silu")(h)
     ink = layers.Conv2D(1, 3, padding="same", activation="sigmoid")(h)
     return keras.Model(code, ink)

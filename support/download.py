@@ -71,18 +71,22 @@ def _download(folder, missing, members, urls, retries):
     """Tries one address after another; a file that is finished is not fetched again."""
     import requests
     from remotezip import RemoteIOError
+    from urllib3.exceptions import HTTPError
 
     failures = []
     with _make_session(retries) as session:
         for url in urls:
             try:
-                _fetch_from(url, session, folder, missing, members, retries)
+                with _open_remote(url, session, folder) as opened:
+                    _unpack(opened, missing, members)
             except requests.exceptions.SSLError as error:
                 failures.append(f"{url}: TLS error: {_first_cause(error)}")
             except requests.exceptions.ProxyError as error:
                 failures.append(f"{url}: proxy error: {_first_cause(error)}")
             except (requests.RequestException, RemoteIOError) as error:
                 failures.append(f"{url}: {_first_cause(error)}")
+            except (HTTPError, EOFError):
+                failures.append(f"{url}: the download is truncated")
             except OSError:  # a file cannot be written
                 raise
             except Exception as error:  # a damaged zip raises whatever the damage leads to
@@ -112,21 +116,6 @@ def _make_session(retries):
     for scheme in ("https://", "http://"):
         session.mount(scheme, requests.adapters.HTTPAdapter(max_retries=retry))
     return session
-
-
-def _fetch_from(url, session, folder, missing, members, retries):
-    """Fetches from one address; begins again where an answer breaks off, which Retry cannot see."""
-    from urllib3.exceptions import HTTPError
-
-    for attempt in range(1 + retries):
-        try:
-            with _open_remote(url, session, folder) as opened:
-                _unpack(opened, missing, members)
-            return
-        except (HTTPError, EOFError):
-            if attempt < retries:
-                notice(f"{url}: the download is truncated; trying again")
-    raise zipfile.BadZipFile("the download is truncated")
 
 
 @contextlib.contextmanager
@@ -165,7 +154,7 @@ class _RangeFetcher:
 def _unpack(opened, missing, members):
     """Writes the missing files; each gets its name once its md5 sum is right."""
     for name, path in missing.items():
-        if path.exists():  # from an earlier try
+        if path.exists():  # from an earlier address
             continue
         if name not in opened.namelist():
             raise zipfile.BadZipFile(f"{name} is not in it")

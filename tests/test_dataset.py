@@ -439,6 +439,17 @@ def test_the_script_works_through_a_link(made, tmp_path):
     assert "94 training" in stdout
 
 
+def test_a_message_of_the_converter_in_a_plain_locale(tmp_path):
+    root = tmp_path / "ä"
+    write_files(root, random_set(3), random_set(3))
+    (root / "emnist-balanced-train-images-idx3-ubyte").write_bytes(b"")
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    with script("dataset.py", "prepare", "--data-root", root, env=os.environ | plain) as process:
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert stderr.splitlines()[-1].endswith("images-idx3-ubyte: empty; get the file again")
+
+
 def test_preview(tmp_path, run):
     from matplotlib.image import imread
 

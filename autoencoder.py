@@ -554,20 +554,9 @@ def morph(run_dir, data_root, path, steps, rows, from_text, to_text, images, see
     suffix = Path(out).suffix.lower() if out else ".png"
     animation.check_size(suffix, row_count, steps, IMAGE_SIZE, scale)
     characters = [read_character(image, IMAGE_SIZE) for image in images]
+    target = choose_output(out, Path(run_dir), "morph.png", images)
     trained = open_run(run_dir, data_root)
-    target = choose_output(out, trained.folder, "morph.png", images)
-
-    if characters:
-        ends = endpoints.picture_pairs(characters)
-    elif from_text is not None:
-        encode_images = functools.partial(encode, trained.autoencoder)
-        ends = endpoints.word_pairs(
-            from_text, to_text, trained.x_test, trained.y_test, trained.names, encode_images, seed
-        )
-    else:
-        ends = endpoints.random_pairs(
-            trained.x_test, trained.y_test, trained.names, row_count, seed or 0
-        )
+    ends = choose_endpoints(trained, characters, from_text, to_text, row_count, seed)
 
     codes = np.zeros((row_count, steps, CODE_SIZE), np.float32)
     frames = np.zeros((row_count, steps, IMAGE_SIZE, IMAGE_SIZE), np.float32)
@@ -583,17 +572,28 @@ def choose_output(out, run, own_name, inputs=()):
     """The file to write: `out`, links followed; without it, own_name in the run folder.
 
     Raises:
-        InputError: `out` names an input: a picture given, a data file, another file of the trained.
+        InputError: `out` names an input: a picture given, a data file, another file of a run.
     """
     if not out:
         return run / own_name
     target = Path(out).resolve()
     is_picture = target.exists() and any(target.samefile(path) for path in inputs)
-    is_data = any(name.startswith("emnist-") for name in (Path(out).name, target.name))
     is_run_file = target.name in runs.RUN_FILES and runs.is_run(target.parent)
+    is_data = dataset.is_data_file(Path(out).name) or dataset.is_data_file(target.name)
     if is_picture or is_data or (is_run_file and target.name != own_name):
         raise InputError(f"--out {out} would replace a file that this program reads; name another")
     return target
+
+
+def choose_endpoints(trained, characters, from_text, to_text, rows, seed):
+    """The Endpoints of a morph: a person's own characters, else two words, else random pairs."""
+    if characters:
+        return endpoints.picture_pairs(characters)
+    x, y, names = trained.x_test, trained.y_test, trained.names
+    if from_text is not None:
+        encode_images = functools.partial(encode, trained.autoencoder)
+        return endpoints.word_pairs(from_text, to_text, x, y, names, encode_images, seed)
+    return endpoints.random_pairs(x, y, names, rows, seed or 0)
 
 
 def morph_codes(trained, images, path, steps):
@@ -650,8 +650,8 @@ def explore(run_dir, data_root, out):
     """Make a page to play with the network in a browser; it works offline."""
     from support.geodesic import build_graph
 
+    target = choose_output(out, Path(run_dir), "explore.html")
     trained = open_run(run_dir, data_root)
-    target = choose_output(out, trained.folder, "explore.html")
     codes = encode(trained.autoencoder, trained.x_test)
     sample, points = plots.place_codes(codes)
     x_train = trained.load_training_images()

@@ -151,6 +151,11 @@ class Split:
         return shlex.join([*words, "--data-root", str(self.folder)])
 
 
+def is_data_file(name):
+    """Whether a file of this name is one of EMNIST's: binary, text, mapping or cache."""
+    return name.startswith("emnist-") and name.endswith(("-ubyte", ".gz", "txt", ".npz", ".zip"))
+
+
 def resolve_root(data_root=None):
     """DATA_ROOT as a Path: the argument, else the environment's DATA_ROOT, else "data"."""
     return Path(os.path.expanduser(data_root or os.environ.get("DATA_ROOT") or "data"))

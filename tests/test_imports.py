@@ -11,12 +11,7 @@ SUPPORT = sorted((PROJECT / "support").glob("*.py"))
 BENCHMARKS = sorted((PROJECT / "benchmarks").glob("*.py"))
 PROGRAM = [PROJECT / "dataset.py", PROJECT / "autoencoder.py", *SUPPORT, *BENCHMARKS]
 ORDER = ("support", "dataset", "autoencoder", "benchmarks")  # each may import those before it
-SHARED = {
-    "console",
-    "files",
-    "lazy_keras",
-    "pages",
-}  # what the modules of support/ import of each other
+SHARED = {"console", "files", "lazy_keras", "pages"}  # what the modules of support/ share
 SLOW = {"keras", "tensorflow", "matplotlib", "scipy", "sklearn", "requests"}
 
 

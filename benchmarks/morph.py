@@ -208,12 +208,14 @@ def frechet_distance(a, b):
 
 def slerp(a, b, steps):
     """Codes on arcs about the origin, at even angles: (rows, D), (rows, D) -> (rows, steps, D)."""
-    a, b = a[:, None], b[:, None]
+    length_a = np.linalg.norm(a, axis=1)
+    length_b = np.linalg.norm(b, axis=1)
+    cosine = (a * b).sum(axis=1) / (length_a * length_b)
+    angle = np.arccos(np.clip(cosine, -1, 1))[:, None, None]
     t = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
-    norms = np.linalg.norm(a, axis=2, keepdims=True) * np.linalg.norm(b, axis=2, keepdims=True)
-    cosine = (a * b).sum(axis=2, keepdims=True) / norms
-    angle = np.arccos(np.clip(cosine, -1, 1))
-    return (np.sin((1 - t) * angle) * a + np.sin(t * angle) * b) / np.sin(angle)
+    share_a = np.sin((1 - t) * angle) / np.sin(angle)
+    share_b = np.sin(t * angle) / np.sin(angle)
+    return share_a * a[:, None] + share_b * b[:, None]
 
 
 def timed_geodesic(training_codes, a, b, steps, decode_codes):

@@ -2,7 +2,6 @@
 
 import re
 
-import click
 import pytest
 from click.testing import CliRunner
 from conftest import PROJECT
@@ -40,7 +39,8 @@ def test_every_command_is_named(name):
 
 @pytest.mark.parametrize(("name", "command"), COMMANDS, ids=[name for name, _ in COMMANDS])
 def test_every_command_has_help(name, command):
-    text = command.get_help(click.Context(command, info_name=name))
+    script, command_name = name.split()
+    text = CliRunner().invoke(SCRIPTS[script], [command_name, "--help"]).output
     assert command.help
     for parameter in command.params:
         assert parameter.help, parameter.name

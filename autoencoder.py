@@ -28,7 +28,7 @@ from support import animation, endpoints, explorer, metrics, plots, runs
 from support.console import CONTEXT_SETTINGS, Commands, InputError, must_end_in, notice
 from support.files import file_fingerprint, locked, make_folder, replacing
 from support.lazy_keras import default_settings, keras
-from support.photo import read_character
+from support.photo import open_picture, read_character
 
 CODE_SIZE = 32  # numbers in a code
 BATCH_NORM_MOMENTUM = 0.9  # short runs on few images need running means that follow quickly
@@ -534,7 +534,7 @@ def test(run_dir, data_root):
     "--image",
     "images",
     multiple=True,
-    help="Photo or scan of one character; give two or more.",
+    help="Photo or scan of one character, like PICTURES.",
 )
 @click.option(
     "--seed", type=SEED, show_default="0; words: typical images", help="Seed of the random images."
@@ -547,9 +547,16 @@ def test(run_dir, data_root):
     show_default="RUN_DIR/morph.png",
     help="The file: .png grid, .gif animation, .html page or .npz arrays.",
 )
+@click.argument("pictures", nargs=-1)
 @again_with_new_model
-def morph(run_dir, data_root, path, steps, rows, from_text, to_text, images, seed, scale, out):
-    """Morph characters into other characters, along paths between their codes."""
+def morph(
+    run_dir, data_root, path, steps, rows, from_text, to_text, images, pictures, seed, scale, out
+):
+    """Morph characters into other characters, along paths between their codes.
+
+    PICTURES are two or more photos or scans of one character each.
+    """
+    images += pictures
     row_count = endpoints.check_choice(rows, from_text, to_text, images)
     suffix = Path(out).suffix.lower() if out else ".png"
     animation.check_size(suffix, row_count, steps, IMAGE_SIZE, scale)
@@ -566,6 +573,10 @@ def morph(run_dir, data_root, path, steps, rows, from_text, to_text, images, see
     trained.check_model()
     write_morph(target, ends, codes, frames, f"{ends.title}, {path} path", scale)
     click.echo(out or target)
+    if images:
+        sheet = trained.folder / "morph-read.png"
+        plots.draw_read(sheet, [open_picture(image) for image in images], characters)
+        notice(f"what was read from each picture: {sheet}")
 
 
 def choose_output(out, run, own_name, inputs=()):

@@ -50,14 +50,14 @@ def check_choice(rows, from_text, to_text, images):
         raise click.UsageError("--from and --to must be given together")
     given = [rows is not None, from_text is not None, bool(images)]
     if sum(given) > 1:
-        raise click.UsageError("give only one of --rows, --from with --to, and --image")
+        raise click.UsageError("give only one of --rows, --from with --to, and pictures")
 
     if from_text is not None:
         _check_words(from_text, to_text)
         count = len(from_text)
     elif images:
         if len(images) == 1:
-            raise click.UsageError("give --image at least twice: each turns into the next")
+            raise click.UsageError("give two or more pictures: each turns into the next")
         count = len(images) - 1
     else:
         count = rows or DEFAULT_ROWS

@@ -27,6 +27,8 @@ MARGIN = 10  # around the whole picture
 PREVIEW_IMAGES = 10  # of each class
 PREVIEW_COLUMNS = 4
 RECONSTRUCTION_COLUMNS = 12
+READ_COLUMNS = 8
+READ_SIDE = 84  # pixels a side of a photo, and of what was read from it
 DPI = 100
 BRIGHTNESS = 0.75  # of the characters in codes.png; yellow at 1 cannot be read on white
 GOLDEN_ANGLE = 0.381966  # of a turn: hues that far apart stay distinct, however many there are
@@ -150,6 +152,28 @@ def draw_reconstructions(path, x, p, members, code_size):
     columns = min(RECONSTRUCTION_COLUMNS, len(strips))
     title = f"Test images (above) and their reconstructions from {code_size} numbers (below)"
     draw_strips(path, strips, names, columns=columns, title=title)
+
+
+def draw_read(path, photos, characters):
+    """Draws a person's photos above what was read from them.
+
+    photos: a list of brightness (H, W), 0..255. characters: as many (H, W) in [0, 1].
+    """
+    strips = []
+    for photo, character in zip(photos, characters, strict=True):
+        strips.append(np.vstack([_square(255 - photo), _square(255 * character)]))
+    numbers = [str(number) for number in range(1, len(strips) + 1)]
+    columns = min(READ_COLUMNS, len(strips))
+    title = "Your pictures (above) and what was read from them (below)"
+    draw_strips(path, strips, numbers, columns=columns, title=title)
+
+
+def _square(ink):
+    """(H, W), 0..255, as large as it fits into the middle of a square: [0, 1]."""
+    from PIL import Image, ImageOps
+
+    picture = Image.fromarray(ink.astype(np.float32)).convert("L")
+    return np.asarray(ImageOps.pad(picture, (READ_SIDE, READ_SIDE))) / 255
 
 
 # ---- charts

@@ -23,6 +23,7 @@ RUN_FILES = (
     "reconstructions.png",
     "codes.png",
     "morph.png",
+    "morph-read.png",
     "index.npz",
     "explore.html",
 )

@@ -625,8 +625,20 @@ def test_own_pictures(copied_run, loaded, tmp_path, run):
         own = autoencoder.encode(autoencoder.load_autoencoder(folder / "model.keras"), x[:3])
         distances = np.linalg.norm(file["codes"][:, 0, None] - own, axis=-1)
         assert distances.argmin(1).tolist() == [0, 1]  # each is itself, drawn large or not
+    with Image.open(folder / "morph-read.png") as sheet:
+        assert sheet.width > 1.5 * sheet.height  # three pictures, each over what was read from it
     (tmp_path / "1.png").write_text("no picture")
     assert str(tmp_path / "1.png") in run(cli, *words, code=1).stderr
+
+
+def test_pictures_as_a_shell_expands_them(copied_run, loaded, tmp_path, run):
+    first, second, third = draw_pictures(tmp_path, loaded[1][0][:3])
+    words = ["morph", "--run-dir", copied_run, "--steps", 3, "--out", tmp_path / "m.npz"]
+    run(cli, *words, "--image", first, second, third)
+    with np.load(tmp_path / "m.npz") as file:
+        assert file["frames"].shape == (2, 3, 28, 28)
+    result = run(cli, *words, "--rows", 2, first, second, code=2)
+    assert "only one of --rows" in result.stderr
 
 
 def test_out_never_replaces_an_input(copied_run, loaded, tmp_path, run):

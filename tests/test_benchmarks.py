@@ -6,9 +6,10 @@ import sys
 import numpy as np
 import pytest
 from conftest import PROJECT, write_files
+from PIL import Image
 
 from autoencoder import build_autoencoder, compile_for_training
-from benchmarks import data, morph, training
+from benchmarks import data, morph, photos, training
 from benchmarks.training import VARIANTS, Curve, Variant
 from dataset import IMAGE_SIZE
 from support.demo import draw_demo_set
@@ -23,7 +24,7 @@ def few(tmp_path_factory):
     return root
 
 
-@pytest.mark.parametrize("name", ["data.py", "morph.py", "training.py"])
+@pytest.mark.parametrize("name", ["data.py", "morph.py", "photos.py", "training.py"])
 def test_each_is_a_script(name, tmp_path):
     command = [sys.executable, PROJECT / "benchmarks" / name, "--help"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -76,6 +77,25 @@ def test_false_characters_are_made_of_both_images():
     for image in morph.draw_false_characters(x, y, np.random.default_rng(0)):
         assert not np.array_equal(image, x[0])
         assert not np.array_equal(image, x[1])
+
+
+# ---- photos.py
+
+
+def test_photos(trained, run, tmp_path):
+    words = ["--run-dir", trained[0], "--only", "hard shadow", "--only", "plain"]
+    rows = table(run(photos.cli, "table", *words, "--count", 2))
+    assert rows[0] == ["condition", "read right", "refused", "seconds"]
+    assert [row[0] for row in rows[1:]] == ["hard shadow", "plain"]
+    assert [row[2] for row in rows[1:]] == ["0%", "0%"]
+    out = tmp_path / "sheet.png"
+    run(photos.cli, "sheet", *words, "--out", out)
+    with Image.open(out) as sheet:
+        assert sheet.size == (1120, 224)
+    out = tmp_path / "example.png"
+    run(photos.cli, "example", "--out", out)
+    with Image.open(out) as example:
+        assert example.width > 2 * example.height
 
 
 # ---- training.py

@@ -150,7 +150,7 @@ def test_endpoints_of_own_pictures():
         ((3, "a", "b", ()), "give only one of"),
         ((3, None, None, ("1", "2")), "give only one of"),
         ((None, "a", "b", ("1", "2")), "give only one of"),
-        ((None, None, None, ("1",)), "at least twice"),
+        ((None, None, None, ("1",)), "two or more pictures"),
         ((None, "ab", "c", ()), "same length"),
         ((None, "", "", ()), "not be empty"),
         ((None, "  ", "  ", ()), "not be empty"),

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
+from benchmarks.photos import CONDITIONS, photograph
 from support.console import InputError
 from support.demo import draw_demo_set
 from support.photo import read_character
@@ -49,7 +50,7 @@ def check_form(image):
 @pytest.mark.parametrize("light_ink", [False, True])
 def test_each_is_nearest_to_its_own(tmp_path, light_ink):
     rng = np.random.default_rng(0)
-    chosen = rng.permutation(len(CHARACTERS))[:40]
+    chosen = rng.permutation(len(CHARACTERS))[:15]
     found = []
     for i in chosen:
         path = tmp_path / f"{i}.jpg"
@@ -57,7 +58,28 @@ def test_each_is_nearest_to_its_own(tmp_path, light_ink):
         image = read_character(path, 28)
         check_form(image)
         found.append(nearest(image))
-    assert (found == chosen).mean() >= 0.95
+    assert (found == chosen).mean() >= 0.9
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_each_condition(condition):
+    """What is read looks like the original."""
+    _, image, _ = photograph(condition, CHARACTERS[20], seed=1)
+    assert image is not None
+    check_form(image)
+    assert likeness(image, CHARACTERS[20]) > 0.8
+
+
+def likeness(image, original):
+    """Their correlation, both centred and blurred by as much as pens differ."""
+    a = ndimage.gaussian_filter(centred(image), 1)
+    b = ndimage.gaussian_filter(centred(original), 1)
+    return np.corrcoef(a.ravel(), b.ravel())[0, 1]
+
+
+def centred(image):
+    middle = (np.array(image.shape) - 1) / 2
+    return ndimage.shift(image, middle - ndimage.center_of_mass(image), order=1)
 
 
 def blue_on_yellow(page):
@@ -153,6 +175,28 @@ def test_no_ink(tmp_path, paper):
     path = tmp_path / "empty.png"
     Image.fromarray(pages[paper]).save(path)
     with pytest.raises(InputError, match=f"{path}: no ink"):
+        read_character(path, 28)
+
+
+def test_a_picture_of_108_megapixels(tmp_path):
+    path = tmp_path / "large.jpg"
+    Image.fromarray(255 - draw_page()).resize((10_400, 10_400)).save(path)
+    limit = Image.MAX_IMAGE_PIXELS
+    assert nearest(read_character(path, 28)) == 7
+    assert Image.MAX_IMAGE_PIXELS == limit
+
+
+def test_a_picture_that_is_too_large(tmp_path):
+    path = tmp_path / "huge.png"
+    Image.new("1", (20_000, 13_000)).save(path)
+    with pytest.raises(InputError, match=r"huge\.png: more than 250 megapixels; scale it down"):
+        read_character(path, 28)
+
+
+def test_a_format_that_is_not_known(tmp_path):
+    path = tmp_path / "photo.heic"
+    path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    with pytest.raises(InputError, match=r"photo\.heic: .* save it as JPEG"):
         read_character(path, 28)
 
 

@@ -175,3 +175,15 @@ def test_codes_are_drawn_in_the_colour_of_their_class(tmp_path):
     assert is_red.any()
     assert not (right[..., 0] - right[..., 1:].max(axis=-1) > 50).any()
     assert (right < 200).any()
+
+
+def test_what_was_read_stands_below_each_photo(tmp_path):
+    photo = np.full((60, 120), 240.0)
+    photo[20:40, 50:70] = 30
+    character = np.zeros((28, 28), np.float32)
+    character[10:18, 10:18] = 1
+    plots.draw_read(tmp_path / "read.png", [photo] * 3, [character] * 3)
+    picture = read(tmp_path / "read.png")[40:]  # below the title
+    rows = dark_rows(picture, at_least=3 * 2 * 10)
+    assert (np.diff(rows) > 1).sum() == 1  # the ink of the photos, and below it what was read
+    assert (picture[rows[0]] < 128).sum() < (picture[rows[-1]] < 128).sum()

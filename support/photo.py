@@ -9,7 +9,7 @@
 4. Dark or light ink? The character's contour is the outer one; holes and gaps lie within.
 5. The window and the blur against noise are fitted to the width of the pen, and 3 is repeated.
 6. Specks, shadow edges and pale printed lines go: marks have a share of the ink, and its contrast.
-7. The pen is brought to the widths in EMNIST, then the rest is what EMNIST's authors did
+7. A thin pen is brought to the width of those in EMNIST. The rest is what EMNIST's authors did
    (arXiv:1702.05373): blurred, cropped, centred in a square with a margin, and scaled down.
 """
 
@@ -36,7 +36,7 @@ NOISE_FACTOR = 9  # ink has at least so many times the contrast of paper (the lo
 MARK_CONTRAST = 0.55  # of the ink's contrast: less is paper, or a shadow's edge
 PEAK_CONTRAST = 0.7  # of the ink's contrast: a mark has it somewhere, a shadow's edge does not
 SPECK = 0.03  # a mark with less than this share of the largest mark's ink is dirt
-THIN_PEN, THICK_PEN = 0.08, 0.15  # of the image's side: the widths of most pens in EMNIST
+THIN_PEN = 0.08  # of the image's side: the width of the thinner pens in EMNIST
 INK_SHARE = 47 / 56  # of the image's side, as in EMNIST: a character's longer side, palest ink too
 EDGE_BLUR = 0.3  # pixels of the image: edges as soft as EMNIST's
 
@@ -339,7 +339,7 @@ def _steepness(light):
 
 
 def _centre(ink, image_size):
-    """The ink, its pen fitted, cropped and centred in a square with a margin, scaled down."""
+    """The ink, thin lines thickened, cropped and centred in a square with a margin, scaled down."""
     from PIL import Image
     from scipy import ndimage
 
@@ -349,7 +349,7 @@ def _centre(ink, image_size):
     margin = longest // 2
     coverage = np.pad(ink.coverage, margin)
     coverage = coverage[top : bottom + 2 * margin, left : right + 2 * margin]
-    coverage = _fit_pen(coverage, ink.pen, unit * image_size)
+    coverage = _thicken(coverage, ink.pen, unit * image_size)
     coverage = ndimage.gaussian_filter(coverage, EDGE_BLUR * unit)
 
     top, bottom, left, right = _bounds(coverage > 0.02)
@@ -371,21 +371,16 @@ def _bounds(mask):
     return rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
 
 
-def _fit_pen(coverage, pen, side):
-    """Makes a thin pen thicker and a thick one thinner.
+def _thicken(coverage, pen, side):
+    """Makes a thin pen as thick as most pens in EMNIST; a thick one is read as well as it is.
 
     pen: its width. side: of the image to come; both in pixels of the coverage.
     """
     from scipy import ndimage
 
-    wanted = np.clip(pen, THIN_PEN * side, THICK_PEN * side)
-    grow = (wanted - pen) / 2
-    if abs(grow) < 0.1 * pen:
+    grow = (THIN_PEN * side - pen) / 2
+    if grow < 0.1 * pen:
         return coverage
     inside = ndimage.distance_transform_edt(coverage > 0.5)
-    if grow > 0:
-        outside = ndimage.distance_transform_edt(coverage <= 0.5)
-        return np.clip(inside - outside + grow + 0.5, 0, 1)
-    # A line's middle stays where it is thin: depths are compared with the deepest nearby.
-    deepest = ndimage.maximum_filter(inside, int(pen) | 1)
-    return (inside > (1 - wanted / pen) * deepest).astype(np.float32)
+    outside = ndimage.distance_transform_edt(coverage <= 0.5)
+    return np.clip(inside - outside + grow + 0.5, 0, 1)

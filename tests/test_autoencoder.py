@@ -190,13 +190,12 @@ def test_a_folder_of_somebodys_is_refused(trained, characters, tmp_path, run, op
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS has only names in UTF-8")
-def test_data_below_a_path_that_is_not_utf8(characters, tmp_path, run):
+def test_data_below_a_path_that_is_not_utf8(characters, copied_run, tmp_path, run):
     root = tmp_path / os.fsdecode(b"t\xff")
     shutil.copytree(characters, root, ignore=shutil.ignore_patterns("run"))
-    words = ["--data-root", root, "--run-dir", tmp_path / "run", "--epochs", 1]
+    words = ["--data-root", root, "--run-dir", copied_run, "--epochs", 1, "--overwrite"]
     run(cli, *RUN, *words)
-    run(cli, *RUN, *words, "--overwrite")
-    assert json.loads((tmp_path / "run/config.json").read_text())["data_root"] == str(root)
+    assert json.loads((copied_run / "config.json").read_text())["data_root"] == str(root)
 
 
 # ---- resume

@@ -305,8 +305,9 @@ def _build_cache(split, names):
         arrays, fingerprint = _convert_and_read(split, split.folder)
         save_npz(split.cache, arrays, {"sources": stamps, "fingerprint": fingerprint})
     else:
-        arrays, fingerprint = _convert_without_saving(split, str(stamps))
-    return {name: arrays[name].copy() for name in names}, fingerprint
+        kept, fingerprint = _convert_without_saving(split, str(stamps))
+        arrays = {name: kept[name].copy() for name in names}  # callers may change theirs
+    return {name: arrays[name] for name in names}, fingerprint
 
 
 @functools.lru_cache(maxsize=1)

@@ -27,7 +27,8 @@ from dataset import CLASSES, IMAGE_SIZE, data_root_option
 from support.console import CONTEXT_SETTINGS, InputError
 from support.demo import draw_demo_set
 from support.files import replacing
-from support.photo import read_character
+from support.photo import open_picture, read_character
+from support.plots import draw_read
 
 SIDE = 800  # pixels of a page
 WHITE = 240.0
@@ -96,8 +97,10 @@ def shadow(shape, rng, edge, darkness=0.4):
     angle = rng.uniform(0, 2 * np.pi)
     offset = rng.uniform(-0.2, 0.2) * width
     row, column = np.mgrid[:height, :width]
-    along = np.cos(angle) * (row - height / 2) + np.sin(angle) * (column - width / 2) - offset
-    return 1 - darkness * np.clip(along / edge + 0.5, 0, 1)
+    y = row - height / 2
+    x = column - width / 2
+    along = np.cos(angle) * y + np.sin(angle) * x - offset
+    return dim(along, edge, darkness)
 
 
 def hand_shadow(shape, rng, edge=20, darkness=0.45):
@@ -109,7 +112,11 @@ def hand_shadow(shape, rng, edge=20, darkness=0.45):
     row, column = np.mgrid[:height, :width]
     y = row - height / 2 - distance * np.cos(angle)
     x = column - width / 2 - distance * np.sin(angle)
-    depth = radius - np.hypot(x, y)
+    return dim(radius - np.hypot(x, y), edge, darkness)
+
+
+def dim(depth, edge, darkness):
+    """Light where a shadow is some pixels deep, negative outside of it: its edge is soft."""
     return 1 - darkness * np.clip(depth / edge + 0.5, 0, 1)
 
 
@@ -406,18 +413,20 @@ def photograph(condition, image, seed):
     """Takes the picture and reads it.
 
     Returns:
-        The picture, what was read (28, 28) or None if it was refused, and the seconds of reading.
+        The picture's brightness (H, W), 0..255, what was read (28, 28) or None if it was refused,
+        and the seconds of reading.
     """
     rng = np.random.default_rng(seed)
     picture = CONDITIONS[condition](image, rng)
     with tempfile.TemporaryDirectory() as folder:
         path = save_picture(picture, folder, "picture")
+        light = open_picture(path)
         start = time.perf_counter()
         try:
             character = read_character(path, IMAGE_SIZE)
         except InputError:
             character = None
-        return picture, character, time.perf_counter() - start
+        return light, character, time.perf_counter() - start
 
 
 class Judge:
@@ -476,30 +485,6 @@ def measure(condition, trained, judge, indices, seed):
 
 
 # ---- pictures
-
-
-def draw_sheet(pairs, side=112, columns=10):
-    """A contact sheet: pictures, each over what was read from it."""
-    rows = -(-len(pairs) // columns)
-    sheet = Image.new("RGB", (columns * side, rows * 2 * side), "grey")
-    for number, (picture, character) in enumerate(pairs):
-        left = number % columns * side
-        top = number // columns * 2 * side
-        sheet.paste(thumbnail(picture, side - 4), (left + 2, top + 2))
-        if character is not None:
-            sheet.paste(enlarged(character, side - 4), (left + 2, top + side))
-    return sheet
-
-
-def thumbnail(picture, side):
-    if picture.mode.startswith("I"):
-        picture = Image.fromarray(to_bytes(np.asarray(picture) / 257.0))
-    if picture.mode == "LA":
-        paper = Image.new("LA", picture.size, (128, 255))
-        picture = Image.alpha_composite(paper.convert("RGBA"), picture.convert("RGBA"))
-    small = picture.convert("RGB")
-    small.thumbnail((side, side))
-    return small
 
 
 def enlarged(character, side):
@@ -583,11 +568,15 @@ def sheet(run_dir, data_root, seed, only, out):
     trained = open_run(run_dir, data_root)
     conditions = only or list(CONDITIONS)
     chosen = np.random.default_rng(seed).integers(len(trained.x_test), size=len(conditions))
-    pairs = []
+    photos = []
+    characters = []
     for condition, index in zip(conditions, chosen, strict=True):
-        picture, character, _ = photograph(condition, trained.x_test[index], [seed, index])
-        pairs.append((picture, character))
-    save(draw_sheet(pairs), out)
+        photo, character, _ = photograph(condition, trained.x_test[index], [seed, index])
+        photos.append(photo)
+        refused = np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.float32)
+        characters.append(refused if character is None else character)
+    draw_read(Path(out), photos, characters)
+    click.echo(out)
 
 
 @cli.command()

@@ -82,7 +82,6 @@ def draw_strips(path, strips, left, right=None, columns=1, title=None):
     if title:
         picture = _add_title(picture, title)
     picture = ImageOps.expand(picture, MARGIN, fill=PAPER)
-    path = Path(path)
     make_folder(path.parent)
     with replacing(path) as partial:
         picture.save(partial, "PNG")
@@ -188,7 +187,6 @@ def _figure(path, width, height):
     import matplotlib
     from matplotlib.figure import Figure
 
-    path = Path(path)
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams["text.parse_math"] = False

@@ -121,10 +121,9 @@ def test_a_second_prepare_waits(made):
 
 
 def test_without_waiting_a_locked_folder_is_refused(tmp_path):
-    with held(tmp_path):
-        with pytest.raises(OSError, match=f"{tmp_path} is locked by another process"):
-            with locked(tmp_path, wait=False):
-                pass
+    told = pytest.raises(OSError, match=f"{tmp_path} is locked by another process")
+    with held(tmp_path), told, locked(tmp_path, wait=False):
+        pass
 
 
 def test_a_file_system_without_locks_is_used_with_a_notice(tmp_path, monkeypatch, capsys):
@@ -153,9 +152,9 @@ def test_a_lock_removes_partial_files_of_yesterday(tmp_path):
 
 def test_a_broken_link_as_folder_is_named(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "gone")
-    with pytest.raises(InputError, match=f"{tmp_path / 'link'}: a file or a broken link"):
-        with locked(tmp_path / "link"):
-            pass
+    told = pytest.raises(InputError, match=f"{tmp_path / 'link'}: a file or a broken link")
+    with told, locked(tmp_path / "link"):
+        pass
 
 
 # ---- fingerprints

@@ -1,5 +1,6 @@
-"""Notices, errors in one line, and exit codes."""
+"""Notices, progress bars, errors in one line, and exit codes."""
 
+import contextlib
 import os
 import sys
 
@@ -15,6 +16,29 @@ class InputError(ValueError):
 def notice(message):
     """Prints progress or a notice to stderr; stdout is kept for results."""
     click.echo(message, err=True)
+
+
+@contextlib.contextmanager
+def progress_bar(label, length, items=None):
+    """Yields a progress bar on stderr; it is hidden where stderr is no terminal.
+
+    with progress_bar("reading", len(lines), lines) as bar:
+        for line in bar: ...
+
+    Without items, bar.update(n) says that n more steps of `length` are done.
+    """
+    bar = click.progressbar(
+        items,
+        length,
+        label,
+        hidden=not sys.stderr.isatty(),
+        file=sys.stderr,
+        update_min_steps=length // 100,  # drawing takes longer than many a step
+    )
+    with bar:
+        yield bar
+        bar.finish()
+        bar.render_progress()
 
 
 class Commands(click.Group):

@@ -2,13 +2,10 @@
 
 import contextlib
 import hashlib
-import sys
 import zipfile
 from pathlib import PurePosixPath
 
-import click
-
-from support.console import InputError, notice
+from support.console import InputError, notice, progress_bar
 from support.files import replacing, temporary
 
 RETRIES = 3  # how often to try again at an address
@@ -168,9 +165,7 @@ def _unpack(opened, missing, members):
 
 def _copy(source, length, path, label):
     """Copies all bytes of `source` to `path`. length: how many it claims to have, or None."""
-    hidden = not sys.stderr.isatty()
-    bar = click.progressbar(length=length or 0, label=label, file=sys.stderr, hidden=hidden)
-    with open(path, "wb") as file, bar:
+    with open(path, "wb") as file, progress_bar(label, length or 0) as bar:
         while block := source.read(1 << 18):
             bar.update(file.write(block))
             if max(length or 0, file.tell()) > LARGEST:

@@ -17,6 +17,7 @@ from support.console import InputError, notice
 PARTIAL = ".emnist-autoencoder-partial-"  # begins the names of files that are being written
 DAY = 24 * 60 * 60  # seconds; a partial file that old was left behind by a killed command
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)  # a file system without flock
+READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @contextlib.contextmanager
@@ -162,3 +163,26 @@ def read_npz(path, names=None):
     except Exception as error:  # numpy and zipfile raise whatever the damage leads to
         raise InputError(f"{path}: damaged ({str(error) or type(error).__name__})") from error
     return arrays, note
+
+
+def made_once(path, note, make):
+    """The arrays of an npz that has this note; else those of `make`, which are saved there.
+
+    make: a function that returns a dict of arrays. Where the folder is read-only, a notice says so.
+    """
+    try:
+        arrays, saved_note = read_npz(path)
+        if saved_note == note:
+            return arrays
+    except FileNotFoundError:
+        pass
+    except InputError as error:
+        notice(f"{error}: rebuilding it")
+    arrays = make()
+    try:
+        save_npz(path, arrays, note)
+    except OSError as error:
+        if error.errno not in READ_ONLY:
+            raise
+        notice(f"{path.parent} is read-only: {path.name} is not saved")
+    return arrays

@@ -1,16 +1,20 @@
 """NIST's file formats: idx files, their text, and the mapping of labels to characters."""
 
+import contextlib
 import struct
 import subprocess
+import time
 import warnings
 from pathlib import Path
 
 import numpy as np
 
-from support.console import InputError
+from support.console import InputError, progress_bar
 from support.files import replacing
 
 SCRIPT = Path(__file__).resolve().parent.parent / "convert_idx.sh"
+TEXT_OF_PIXEL = 2.5  # bytes, roughly: a digit and a space for paper, more for ink
+GLANCE = 0.2  # seconds between two looks at how much text there is
 
 
 def write_idx(path, array):
@@ -20,23 +24,54 @@ def write_idx(path, array):
         partial.write_bytes(header + array.astype(np.uint8).tobytes())
 
 
-def convert(folder, split, text_folder):
+def convert(folder, split, text_folder, files):
     """Turns a split's idx files in `folder` into text in `text_folder`, by convert_idx.sh.
+
+    files: the paths of these idx files, whose sizes tell the progress bar how long it will take.
 
     Raises:
         InputError: the script failed; the message is the script's own.
     """
     command = ["bash", SCRIPT, "--force", folder, split, text_folder]
-    done = subprocess.run(
+    expected = round(TEXT_OF_PIXEL * sum(_unpacked_size(path) for path in files))
+    start = time.time()
+    process = subprocess.Popen(
         [str(word) for word in command],
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="surrogateescape",  # paths in messages may hold any bytes
-        check=False,
     )
-    if done.returncode:
-        raise InputError("; ".join(done.stderr.splitlines()) or f"{SCRIPT} failed")
+    message = None
+    written = 0
+    with process, progress_bar(f"converting {split}", expected) as bar:
+        while message is None:
+            try:
+                _, message = process.communicate(timeout=GLANCE)
+            except subprocess.TimeoutExpired:
+                before = written
+                written = _written_since(text_folder, start)
+                bar.update(written - before)
+        if process.returncode:
+            raise InputError("; ".join(message.splitlines()) or f"{SCRIPT} failed")
+
+
+def _unpacked_size(path):
+    """Bytes of a file without its compression: gzip keeps their number in the last four."""
+    if path.suffix == ".gz":
+        return int.from_bytes(path.read_bytes()[-4:], "little")
+    return path.stat().st_size
+
+
+def _written_since(folder, start):
+    """Bytes of the files in a folder that were written since a time."""
+    written = 0
+    for path in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it has just got its final name
+            status = path.stat()
+            if status.st_mtime >= start:
+                written += status.st_size
+    return written
 
 
 def read_numbers(path, columns):
@@ -45,13 +80,18 @@ def read_numbers(path, columns):
     Raises:
         InputError: the text holds anything else; names the first bad line.
     """
+    count = _count_lines(path)
     try:
-        with warnings.catch_warnings(action="ignore"):  # about an empty file, refused below
-            numbers = np.loadtxt(path, np.uint8, comments=None, ndmin=2, encoding="latin-1")
+        with (
+            open(path, encoding="latin-1") as file,
+            progress_bar(f"reading {path.name}", count, file) as lines,
+            warnings.catch_warnings(action="ignore"),  # about an empty file, refused below
+        ):
+            numbers = np.loadtxt(lines, np.uint8, comments=None, ndmin=2)
     except ValueError:
         numbers = np.empty((0, columns), np.uint8)
     # loadtxt skips blank lines, and its messages do not always count lines the same way.
-    if len(numbers) == 0 or numbers.shape != (_count_lines(path), columns):
+    if len(numbers) == 0 or numbers.shape != (count, columns):
         raise InputError(f"{path}{_first_fault(path, columns)}; get the file again")
     return numbers
 

@@ -20,6 +20,7 @@ RUN_FILES = (
     "history.csv",
     "curves.png",
     "test.json",
+    "test.npz",
     "reconstructions.png",
     "codes.png",
     "morph.png",

@@ -3,12 +3,15 @@
 import gzip
 import hashlib
 import os
+import pty
 import shutil
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
 import pytest
-from conftest import leftovers, random_set, script, write_files
+from conftest import PROJECT, leftovers, random_set, script, write_files
 
 import dataset
 from dataset import Split, class_names, find_again, find_data, fingerprint_of, load_emnist
@@ -412,6 +415,38 @@ def test_prepare(made, run):
     assert "converting" in result.stderr
     result = run(dataset.cli, "prepare", "--data-root", root)
     assert result.stderr == ""
+
+
+def stderr_on_terminal(*words):
+    """Runs dataset.py with a terminal as its stderr; what it wrote there."""
+    terminal, stderr = pty.openpty()
+    command = [sys.executable, PROJECT / "dataset.py", *words]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr) as process:
+        os.close(stderr)
+        written = b""
+        try:
+            while block := os.read(terminal, 4096):
+                written += block
+        except OSError:  # how Linux says that nobody writes any more
+            pass
+    os.close(terminal)
+    assert process.returncode == 0
+    return written.decode()
+
+
+@pytest.mark.parametrize("gz", [False, True])
+def test_progress_bars_on_a_terminal(tmp_path, gz):
+    write_files(tmp_path, random_set(1000), random_set(100), gz=gz)
+    written = stderr_on_terminal("prepare", "--data-root", tmp_path)
+    lines = [line.split("\r")[-1] for line in written.split("\r\n")]  # as each ended
+    notice, *bars, last = lines
+    assert "converting and caching" in notice
+    assert last == ""
+    assert len(bars) == 1 + 4  # the conversion, then the reading of each text
+    for bar in bars:
+        assert "100%" in bar
+    assert "reading emnist-balanced-train-images-idx3-txt" in bars[1]
+    assert stderr_on_terminal("prepare", "--data-root", tmp_path) == ""
 
 
 def test_missing_files_name_the_command_that_fetches_them(tmp_path, run):

@@ -18,6 +18,7 @@ from support.files import (
     array_fingerprint,
     has_changed,
     locked,
+    made_once,
     read_npz,
     replacing,
     save_npz,
@@ -225,3 +226,33 @@ def test_a_damaged_npz_is_named(tmp_path, damage):
 def test_a_missing_npz_is_told_from_a_damaged_one(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_npz(tmp_path / "none.npz")
+
+
+def test_arrays_are_made_once(tmp_path, capsys):
+    path = tmp_path / "a.npz"
+    made = []
+
+    def make():
+        made.append({"count": np.array(len(made))})
+        return made[-1]
+
+    def count(note):
+        return int(made_once(path, note, make)["count"])
+
+    assert [count({"model": "a"}), count({"model": "a"})] == [0, 0]
+    assert [count({"model": "b"}), count({"model": "b"})] == [1, 1]
+    assert capsys.readouterr().err == ""
+    path.write_bytes(path.read_bytes()[:-1])
+    assert [count({"model": "b"}), count({"model": "b"})] == [2, 2]
+    assert f"{path}: damaged" in capsys.readouterr().err
+
+
+def test_arrays_are_made_in_a_read_only_folder_too(tmp_path, monkeypatch, capsys):
+    def replace(source, target):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), target)
+
+    monkeypatch.setattr(os, "replace", replace)  # root may write to any folder
+    arrays = made_once(tmp_path / "a.npz", {}, lambda: {"x": np.arange(3)})
+    assert arrays["x"].tolist() == [0, 1, 2]
+    assert capsys.readouterr().err == f"{tmp_path} is read-only: a.npz is not saved\n"
+    assert not list(tmp_path.iterdir())

@@ -1,9 +1,14 @@
 """support/idx.py: idx files, texts of numbers, and mapping files."""
 
+import io
+import re
+import sys
+
 import numpy as np
 import pytest
-from conftest import idx, random_set
+from conftest import idx, random_set, write_files
 
+import support.idx
 from support.console import InputError
 from support.idx import convert, read_mapping, read_numbers, write_idx, write_mapping
 
@@ -17,7 +22,24 @@ def test_idx_files_are_as_their_description_says(tmp_path):
 
 def test_convert_says_what_the_script_says(tmp_path):
     with pytest.raises(InputError, match=r"emnist-digits-train-images-idx3-ubyte"):
-        convert(tmp_path, "digits", tmp_path)
+        convert(tmp_path, "digits", tmp_path, [])
+
+
+@pytest.mark.parametrize("gz", [False, True])
+def test_the_progress_bar_of_a_conversion_goes_on(tmp_path, monkeypatch, gz):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    write_files(tmp_path, random_set(3000), random_set(10), gz=gz)
+    files = list(tmp_path.iterdir())
+    monkeypatch.setattr(support.idx, "GLANCE", 0.01)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    convert(tmp_path, "balanced", tmp_path, files)
+    percents = [int(percent) for percent in re.findall(r"(\d+)%", sys.stderr.getvalue())]
+    assert percents[0] == 0
+    assert any(10 < percent < 90 for percent in percents)
+    assert percents[-1] == 100
 
 
 def test_numbers_are_read(tmp_path):

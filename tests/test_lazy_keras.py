@@ -24,13 +24,15 @@ def test_keras_json_is_not_asked(tmp_path):
     preferences = {"floatx": "float16", "image_data_format": "channels_first", "backend": "jax"}
     (tmp_path / "keras.json").write_text(json.dumps(preferences))
     code = """
+import gc
 import autoencoder
 from support.lazy_keras import keras
 layer = autoencoder.build_encoder().layers[1]
 print(keras.backend.backend(), layer.output.shape, layer.dtype_policy.name)
+print(gc.isenabled())
 """
     stdout, stderr = run(code, KERAS_HOME=str(tmp_path))
-    assert stdout == "tensorflow (None, 14, 14, 32) float32\n"
+    assert stdout == "tensorflow (None, 14, 14, 32) float32\nTrue\n"
     assert stderr == ""  # none of TensorFlow's messages
 
 

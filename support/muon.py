@@ -1,0 +1,36 @@
+"""Muon for convolutions too: Keras's own knows matrices alone, and leaves kernels to AdamW.
+
+Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) makes each update of a matrix
+orthogonal, so that it changes the layer's output by as much in every direction. A convolution's
+kernel (height, width, from, to) is such a matrix, too: it multiplies patches of the image, and has
+height * width * from rows and `to` columns.
+
+Importing this file imports Keras.
+"""
+
+from support.lazy_keras import keras
+
+
+@keras.saving.register_keras_serializable(package="support")
+class Muon(keras.optimizers.Muon):
+    """keras.optimizers.Muon, for the kernels of Dense, Conv2D and Conv2DTranspose.
+
+    AdamW takes the other weights, which are vectors. The arguments are those of Keras's Muon.
+    """
+
+    def _should_use_adamw(self, variable):
+        return len(variable.shape) < 2
+
+    def zeropower_via_newtonschulz5(self, x, steps):
+        """The orthogonal matrix nearest to x, roughly: all its singular values are near 1."""
+        matrix = super().zeropower_via_newtonschulz5(as_matrix(x), steps)
+        return keras.ops.reshape(matrix, x.shape)
+
+    def lr_adjust(self, x):
+        """An update whose mean square does not depend on the size of the matrix."""
+        return keras.ops.reshape(super().lr_adjust(as_matrix(x)), x.shape)
+
+
+def as_matrix(kernel):
+    """(..., to) -> (product of the other axes, to)."""
+    return keras.ops.reshape(kernel, (-1, kernel.shape[-1]))

@@ -26,16 +26,16 @@ import dataset
 from dataset import IMAGE_SIZE
 from support import animation, endpoints, explorer, metrics, plots, runs
 from support.console import CONTEXT_SETTINGS, Commands, InputError, must_end_in, notice
-from support.files import file_fingerprint, locked, make_folder, replacing
+from support.files import file_fingerprint, locked, made_once, make_folder, replacing
 from support.lazy_keras import default_settings, keras
 from support.photo import open_picture, read_character
 
 CODE_SIZE = 32  # numbers in a code
 BATCH_NORM_MOMENTUM = 0.9  # short runs on few images need running means that follow quickly
 EPOCHS = 13
-BATCH_SIZE = 128
-LEARNING_RATE = 0.005  # at the start; it falls along a cosine to 0 on the last step
-WEIGHT_DECAY = 0.05  # against overfitting; runs of more than EPOCHS epochs take more
+BATCH_SIZE = 64
+LEARNING_RATE = 0.007  # at the start; it falls along a cosine to 0 on the last step
+WEIGHT_DECAY = 0.1  # against overfitting; runs of more than EPOCHS epochs take more
 PREDICT_BATCH = 500  # batch size of prediction and validation
 MIN_PROBABILITY = 1e-7  # probabilities are clipped to [this, 1 - this]: finite logarithms
 
@@ -47,7 +47,8 @@ def build_encoder():
     """The encoder, [0, 1]^(28, 28, 1) -> R^32."""
     image = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 1), name="image")
     h = convolution_and_norm(image, filters=32, size=4, strides=2)  # 14 x 14
-    h = convolution_and_norm(h, filters=32, size=3, strides=1)  # 14 x 14
+    h = convolution_and_norm(h, filters=32, size=3, strides=1)
+    h = convolution_and_norm(h, filters=32, size=3, strides=1)
     h = convolution_and_norm(h, filters=64, size=4, strides=2)  # 7 x 7
     h = keras.layers.Flatten()(h)
     code = keras.layers.Dense(CODE_SIZE, name="code")(h)
@@ -67,7 +68,7 @@ def build_decoder():
     h = keras.layers.Dense(size * size * 64, activation="silu")(code)
     h = keras.layers.Reshape((size, size, 64))(h)  # 14 x 14
     h = keras.layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(h)
-    h = keras.layers.Conv2D(32, 3, padding="same", activation="silu")(h)
+    h = keras.layers.Conv2D(48, 3, padding="same", activation="silu")(h)
     h = keras.layers.Conv2D(64, 3, padding="same", activation="silu")(h)
     ink = keras.layers.Conv2DTranspose(  # 28 x 28
         1, 4, strides=2, padding="same", activation="sigmoid", name="ink"
@@ -94,14 +95,21 @@ def weight_decay(epochs):
 
 @default_settings()
 def compile_for_training(autoencoder, learning_rate, epochs, steps_per_epoch):
-    """Gives an autoencoder its loss and its optimizer (Nadam, Dozat 2016).
+    """Gives an autoencoder its loss and its optimizer, Muon (Jordan et al. 2024).
 
     The learning rate falls along a cosine from its peak to 0 on the last step. Keras computes the
     loss from the last sigmoid's logits, so it stays exact where the network is certain and wrong.
     """
+    from support.muon import Muon
+
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * steps_per_epoch)
-    optimizer = keras.optimizers.Nadam(schedule, weight_decay=weight_decay(epochs))
-    autoencoder.compile(optimizer, loss="binary_crossentropy")
+    decay = weight_decay(epochs)
+    optimizer = Muon(schedule, weight_decay=decay, adam_weight_decay=decay)
+    autoencoder.compile(
+        optimizer,
+        loss="binary_crossentropy",
+        steps_per_execution=steps_at_a_time(steps_per_epoch),
+    )
 
 
 # ---- training
@@ -122,18 +130,30 @@ def batches(x, batch_size, seed, epoch):
 
     All batches are full: the images left over in one epoch come up in another.
     """
+    steps = steps_in_epoch(len(x), batch_size)
     while True:
         order = np.random.default_rng((seed, epoch)).permutation(len(x))
-        for start in range(0, len(x) - batch_size + 1, batch_size):
+        for start in range(0, steps * batch_size, batch_size):
             batch = x[order[start : start + batch_size], ..., None]
             yield batch, batch
         epoch += 1
 
 
-def batch_size_and_steps(config, x_train):
-    """The batch size, no larger than the training set, and the steps in an epoch."""
-    batch_size = min(config["batch_size"], len(x_train))
-    return batch_size, len(x_train) // batch_size
+def steps_in_epoch(count, batch_size):
+    """How many full batches an epoch of `count` images has, in whole groups of steps."""
+    steps = count // batch_size
+    return steps - steps % steps_at_a_time(steps)
+
+
+def steps_at_a_time(steps):
+    """How many of an epoch's steps Keras takes in a group, without a look at its callbacks.
+
+    A group leaves the processor no pause. At most a hundredth of the epoch, of which less than a
+    group is left over; one step on PyTorch, where Keras has no groups.
+    """
+    if keras.backend.backend() == "torch":
+        return 1
+    return min(max(steps // 100, 1), 10)
 
 
 class SaveEpoch:
@@ -191,7 +211,8 @@ def fit(run, config, autoencoder, x_train, x_validation):
     Returns:
         The rows of history.csv.
     """
-    batch_size, steps = batch_size_and_steps(config, x_train)
+    batch_size = config["batch_size"]
+    steps = steps_in_epoch(len(x_train), batch_size)
     finished = int(autoencoder.optimizer.iterations) // steps
     history = runs.read_history(run)[:finished]
     if len(history) < finished:
@@ -448,6 +469,7 @@ def train_run(run, config, split, fingerprint, is_new):
             "fingerprint": fingerprint,
         }
         runs.create_run(run, config | identity)
+    config = config | {"batch_size": min(config["batch_size"], len(x_train))}
     autoencoder = open_for_training(run, config, x_train)
     history = fit(run, config, autoencoder, x_train, x_validation)
 
@@ -465,6 +487,8 @@ def train_run(run, config, split, fingerprint, is_new):
 @default_settings()
 def open_for_training(run, config, x_train):
     """The autoencoder of last.keras; a fresh one, saved there, if no epoch is finished."""
+    import support.muon  # noqa: F401 - the optimizer in last.keras
+
     path = run / "last.keras"
     if runs.read_history(run):
         for needed in (path, run / "model.keras"):
@@ -481,7 +505,7 @@ def open_for_training(run, config, x_train):
         return autoencoder
     keras.utils.set_random_seed(config["seed"])
     autoencoder = build_autoencoder()
-    _, steps = batch_size_and_steps(config, x_train)
+    steps = steps_in_epoch(len(x_train), config["batch_size"])
     compile_for_training(autoencoder, config["learning_rate"], config["epochs"], steps)
     autoencoder.optimizer.build(autoencoder.trainable_variables)
     runs.save_model(autoencoder, path)
@@ -497,19 +521,37 @@ def test(run_dir, data_root):
     trained = open_run(run_dir, data_root)
     codes = encode(trained.autoencoder, trained.x_test)
     p = decode(trained.autoencoder, codes)
-    x_train = trained.load_training_images()
-    p_of_pca = metrics.pca_reconstructions(x_train, trained.x_test, CODE_SIZE)
+    kept = map_and_pca(trained, codes)
     members = {name: trained.y_test == label for label, name in trained.names.items()}
-    report = metrics.report(trained.x_test, p, members, p_of_pca, trained.made_from)
-    sample, points = plots.place_codes(codes)
+    pca_scores = dict(zip(metrics.SCORES, kept["pca"].tolist(), strict=True))
+    report = metrics.report(trained.x_test, p, members, pca_scores, trained.made_from)
 
     trained.check_model()
     runs.write_json(trained.folder / "test.json", report)
     pictures = trained.folder / "reconstructions.png", trained.folder / "codes.png"
     plots.draw_reconstructions(pictures[0], trained.x_test, p, members, CODE_SIZE)
-    plots.draw_codes(pictures[1], points, trained.y_test[sample], trained.names, CODE_SIZE)
+    labels = trained.y_test[kept["sample"]]
+    plots.draw_codes(pictures[1], kept["points"], labels, trained.names, CODE_SIZE)
     click.echo(metrics.table(report))
     click.echo(f"pictures: {pictures[0]}, {pictures[1]}")
+
+
+def map_and_pca(trained, codes):
+    """A map of the test images' codes, and PCA's scores; kept in test.npz, as both take long.
+
+    Returns:
+        A dict of arrays. sample: (n,) indices of the test images on the map. points: (n, 2), where
+        they lie. pca: metrics.SCORES of PCA's reconstructions of the test images.
+    """
+
+    def make():
+        sample, points = plots.place_codes(codes)
+        p = metrics.pca_reconstructions(trained.load_training_images(), trained.x_test, CODE_SIZE)
+        scores = metrics.score(trained.x_test, p)
+        pca = [scores[name] for name in metrics.SCORES]
+        return {"sample": sample, "points": points, "pca": np.array(pca)}
+
+    return made_once(trained.folder / "test.npz", trained.made_from, make)
 
 
 @cli.command()
@@ -609,24 +651,25 @@ def choose_endpoints(trained, characters, from_text, to_text, rows, seed):
 
 def morph_codes(trained, images, path, steps):
     """Codes on the paths between images: (rows, 2, 28, 28) -> (rows, steps, 32)."""
-    start = encode(trained.autoencoder, images[:, 0])
-    end = encode(trained.autoencoder, images[:, 1])
+    codes = encode(trained.autoencoder, images.reshape(-1, IMAGE_SIZE, IMAGE_SIZE))
+    start, end = codes[::2], codes[1::2]
     if path == "linear":
         notice("straight lines pass through shapes that are no characters; try --path geodesic")
         return linear_path(start, end, steps)
 
     from support.geodesic import geodesic_path, open_graph
 
+    encode_images = functools.partial(encode, trained.autoencoder)
     decode_codes = functools.partial(decode, trained.autoencoder)
 
     def encode_training_images():
         x, _ = dataset.load_part(trained.split, "train")
-        return encode(trained.autoencoder, x)
+        return encode_images(x)
 
     graph = open_graph(
         trained.folder / "index.npz", trained.made_from, encode_training_images, decode_codes
     )
-    return geodesic_path(graph, start, end, steps, decode_codes)
+    return geodesic_path(graph, start, end, steps, encode_images, decode_codes)
 
 
 def write_morph(path, ends, codes, frames, title, scale):
@@ -664,7 +707,8 @@ def explore(run_dir, data_root, out):
     target = choose_output(out, Path(run_dir), "explore.html")
     trained = open_run(run_dir, data_root)
     codes = encode(trained.autoencoder, trained.x_test)
-    sample, points = plots.place_codes(codes)
+    kept = map_and_pca(trained, codes)
+    sample = kept["sample"]
     x_train = trained.load_training_images()
     order = np.random.default_rng(0).permutation(len(x_train))
     graph = build_graph(encode(trained.autoencoder, x_train[order[: explorer.TRAINING_CODES]]))
@@ -679,7 +723,7 @@ def explore(run_dir, data_root, out):
         images=trained.x_test[sample],
         labels=trained.y_test[sample],
         codes=codes[sample],
-        points=points,
+        points=kept["points"],
         graph=graph,
         made_from=trained.made_from,
     )

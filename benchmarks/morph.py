@@ -12,6 +12,7 @@ A judge is a small network that knows the characters and one more class, of fals
 A judge passes 95% of the reconstructions of test images. It sees no morph before it judges one.
 """
 
+import functools
 import sys
 import time
 from pathlib import Path
@@ -34,12 +35,13 @@ from autoencoder import (
     linear_path,
     load_autoencoder,
     run_dir_option,
+    steps_in_epoch,
 )
 from dataset import IMAGE_SIZE, data_root_option, load_emnist
 from support.console import CONTEXT_SETTINGS, notice
 from support.endpoints import draw_pairs
 from support.files import make_folder, replacing
-from support.geodesic import build_graph, geodesic_path
+from support.geodesic import build_graph, geodesic_path, pen_width
 from support.lazy_keras import keras
 
 BLUR_WIDTHS = (0.0, 0.35, 0.5, 0.65, 0.8, 1.0)  # pixels
@@ -107,7 +109,7 @@ def ghost_images(x, y, seed):
 
 def train_other_autoencoder(x, seed):
     """An autoencoder, trained for a few epochs as `train` does."""
-    steps = len(x) // BATCH_SIZE
+    steps = steps_in_epoch(len(x), BATCH_SIZE)
     keras.utils.set_random_seed(seed)
     autoencoder = build_autoencoder()
     compile_for_training(autoencoder, LEARNING_RATE, OTHER_EPOCHS, steps)
@@ -218,12 +220,12 @@ def slerp(a, b, steps):
     return share_a * a[:, None] + share_b * b[:, None]
 
 
-def timed_geodesic(training_codes, a, b, steps, decode_codes):
+def timed_geodesic(training_codes, a, b, steps, encode_images, decode_codes):
     """geodesic_path in a new graph; says how long both took."""
     start = time.perf_counter()
     graph = build_graph(training_codes, decode_codes)
     built = time.perf_counter()
-    path = geodesic_path(graph, a, b, steps, decode_codes)
+    path = geodesic_path(graph, a, b, steps, encode_images, decode_codes)
     seconds_a_row = (time.perf_counter() - built) / len(a)
     click.echo(
         f"{len(training_codes):,} codes: graph in {built - start:.1f} s, "
@@ -242,7 +244,7 @@ def print_table(morphs, judges, real):
     for kind, judge in judges.items():
         thresholds[kind] = np.quantile(log_odds(judge, real), 1 - PASS_SHARE)
         heads += [f"{kind}: frames", "rows"]
-    heads += ["bias", "length", "smoothness"]
+    heads += ["bias", "length", "smoothness", "pen"]
     judge = judges["character"]
     feature_model = keras.Model(judge.inputs, judge.get_layer("features").output)
     real_features = predict(feature_model, real)
@@ -257,6 +259,7 @@ def print_table(morphs, judges, real):
             cells += [f"{passed.mean():.1%}", f"{passed.all(axis=1).mean():.1%}"]
         bias = frechet_distance(predict(feature_model, inner), real_features)
         cells += [f"{bias:.1f}", f"{length(frames):.2f}", f"{smoothness(frames):.3f}"]
+        cells += [f"{pen_travel(frames):.3f}"]
         click.echo(f"| {' | '.join(cells)} |")
 
 
@@ -278,6 +281,13 @@ def smoothness(frames):
     return (largest - 1 / steps.shape[1]).clip(0).mean()  # no -0.000
 
 
+def pen_travel(frames):
+    """How much further the width of strokes travels than from end to end (mean, log units)."""
+    widths = pen_width(frames)
+    travel = np.abs(np.diff(widths, axis=1)).sum(axis=1)
+    return (travel - np.abs(widths[:, -1] - widths[:, 0])).mean()
+
+
 @click.command(context_settings=CONTEXT_SETTINGS)
 @run_dir_option
 @data_root_option
@@ -290,21 +300,22 @@ def main(run_dir, data_root, pairs, steps, seed, folder):
 
     frames, rows: the share of inner frames that pass, and of rows in which all do; bias: their
     Frechet distance from reconstructions; length: in pixel space / the distance between the ends
-    (median); smoothness: the largest step's share of the path, minus an even step's (mean).
+    (median); smoothness: the largest step's share of the path, minus an even step's (mean); pen:
+    how much further the width of strokes travels than from end to end (mean, log units).
     """
     (x_train, y_train), (x_test, y_test) = load_emnist("balanced", data_root)
     model = load_autoencoder(Path(run_dir) / "model.keras")
 
-    def decode_codes(codes):
-        return decode(model, codes)
-
+    encode_images = functools.partial(encode, model)
+    decode_codes = functools.partial(decode, model)
     rng = np.random.default_rng(seed)
     codes = encode(model, x_test)
     real = decode_codes(codes)
     ends = draw_pairs(y_test, pairs, rng)
     a, b = codes[ends[:, 0]], codes[ends[:, 1]]
     at_random = rng.integers(len(real), size=(pairs, steps))
-    geodesic = timed_geodesic(encode(model, x_train), a, b, steps, decode_codes)
+    training_codes = encode(model, x_train)
+    geodesic = timed_geodesic(training_codes, a, b, steps, encode_images, decode_codes)
     morphs = {
         "reconstructions, at random": real[at_random],
         "cross-fade": np.linspace(real[ends[:, 0]], real[ends[:, 1]], steps, axis=1),

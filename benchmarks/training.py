@@ -24,9 +24,12 @@ from autoencoder import (
     LEARNING_RATE,
     MIN_PROBABILITY,
     PREDICT_BATCH,
+    WEIGHT_DECAY,
     batches,
     build_autoencoder,
     compile_for_training,
+    steps_at_a_time,
+    steps_in_epoch,
     validation_count,
     weight_decay,
 )
@@ -62,7 +65,7 @@ class KerasNetwork:
         tick = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: after_step())
         self.model.fit(
             batches(self.x, self.batch_size, self.seed, 0),
-            steps_per_epoch=len(self.x) // self.batch_size,
+            steps_per_epoch=steps_in_epoch(len(self.x), self.batch_size),
             epochs=self.epochs,
             shuffle=False,
             verbose=0,
@@ -79,7 +82,7 @@ def this_autoencoder(x, epochs, seed):
     """As `train` trains it."""
     keras.utils.set_random_seed(seed)
     model = build_autoencoder()
-    compile_for_training(model, LEARNING_RATE, epochs, len(x) // BATCH_SIZE)
+    compile_for_training(model, LEARNING_RATE, epochs, steps_in_epoch(len(x), BATCH_SIZE))
     return KerasNetwork(model, x, epochs, seed, BATCH_SIZE)
 
 
@@ -284,16 +287,16 @@ def print_comparison(curves, test_excesses):
 class Variant:
     """The network and its training, with a switch for each choice; the defaults are `train`'s."""
 
-    encoder_3x3: bool = True  # the convolution of 3 x 3
-    decoder_3x3: bool = True  # the two convolutions of 3 x 3
+    encoder_3x3: int = 2  # convolutions of 3 x 3
+    decoder_3x3: tuple = (48, 64)  # filters of the convolutions of 3 x 3
     decoder_activation: str = "silu"
     batch_norm: bool = True
     batch_norm_momentum: float = BATCH_NORM_MOMENTUM
     upsampling: bool = False  # for the transposed convolution
     batch_size: int = BATCH_SIZE
     learning_rate: float = LEARNING_RATE
-    weight_decay: bool = True
-    optimizer: str = "Nadam"
+    weight_decay: float = WEIGHT_DECAY
+    optimizer: str = "Muon"
 
 
 VARIANTS = {
@@ -301,14 +304,18 @@ VARIANTS = {
     "relu in the decoder": Variant(decoder_activation="relu"),
     "no batch norm": Variant(batch_norm=False),
     "batch norm with momentum 0.99": Variant(batch_norm_momentum=0.99),
-    "no 3 x 3 convolution in the encoder": Variant(encoder_3x3=False),
-    "no 3 x 3 convolutions in the decoder": Variant(decoder_3x3=False),
-    "batches of 64": Variant(batch_size=64),
-    "batches of 256": Variant(batch_size=256),
-    "learning rate 0.003": Variant(learning_rate=0.003),
-    "learning rate 0.008": Variant(learning_rate=0.008),
-    "no weight decay": Variant(weight_decay=False),
-    "AdamW for Nadam": Variant(optimizer="AdamW"),
+    "one convolution of 3 x 3 in the encoder": Variant(encoder_3x3=1),
+    "three convolutions of 3 x 3 in the encoder": Variant(encoder_3x3=3),
+    "decoder of 64, 32, 64 filters": Variant(decoder_3x3=(32, 64)),
+    "no convolutions of 3 x 3 in the decoder": Variant(decoder_3x3=()),
+    "batches of 32": Variant(batch_size=32),
+    "batches of 128": Variant(batch_size=128),
+    "learning rate 0.004": Variant(learning_rate=0.004),
+    "learning rate 0.012": Variant(learning_rate=0.012),
+    "no weight decay": Variant(weight_decay=0),
+    "twice the weight decay": Variant(weight_decay=2 * WEIGHT_DECAY),
+    "AdamW for convolutions": Variant(optimizer="Muon of Keras"),
+    "Nadam": Variant(optimizer="Nadam"),
     "upsampling for transposed convolutions": Variant(upsampling=True),
 }
 
@@ -324,7 +331,7 @@ def build_variant_encoder(variant):
     image = keras.Input(IMAGE_SHAPE)
     h = keras.layers.Conv2D(32, 4, 2, padding="same", activation="relu")(image)
     h = batch_norm(h, variant)
-    if variant.encoder_3x3:
+    for _ in range(variant.encoder_3x3):
         h = keras.layers.Conv2D(32, 3, padding="same", activation="relu")(h)
         h = batch_norm(h, variant)
     h = keras.layers.Conv2D(64, 4, 2, padding="same", activation="relu")(h)
@@ -340,9 +347,8 @@ def build_variant_decoder(variant):
     h = keras.layers.Dense(size * size * 64, activation=activation)(code)
     h = keras.layers.Reshape((size, size, 64))(h)
     h = batch_norm(h, variant)
-    if variant.decoder_3x3:
-        h = keras.layers.Conv2D(32, 3, padding="same", activation=activation)(h)
-        h = keras.layers.Conv2D(64, 3, padding="same", activation=activation)(h)
+    for filters in variant.decoder_3x3:
+        h = keras.layers.Conv2D(filters, 3, padding="same", activation=activation)(h)
     if variant.upsampling:
         h = keras.layers.UpSampling2D()(h)
         ink = keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid")(h)
@@ -360,19 +366,31 @@ def batch_norm(h, variant):
 
 def compile_variant(model, variant, epochs, steps_per_epoch):
     """compile_for_training, changed as the variant says."""
+    from support.muon import Muon
+
     schedule = keras.optimizers.schedules.CosineDecay(
         variant.learning_rate, epochs * steps_per_epoch
     )
-    decay = weight_decay(epochs) if variant.weight_decay else 0
-    optimizer = {"Nadam": keras.optimizers.Nadam, "AdamW": keras.optimizers.AdamW}
-    model.compile(optimizer[variant.optimizer](schedule, weight_decay=decay), "binary_crossentropy")
+    decay = variant.weight_decay * weight_decay(epochs) / WEIGHT_DECAY
+    match variant.optimizer:
+        case "Muon":
+            optimizer = Muon(schedule, weight_decay=decay, adam_weight_decay=decay)
+        case "Muon of Keras":
+            optimizer = keras.optimizers.Muon(schedule, weight_decay=decay, adam_weight_decay=decay)
+        case "Nadam":
+            optimizer = keras.optimizers.Nadam(schedule, weight_decay=decay)
+    model.compile(
+        optimizer,
+        "binary_crossentropy",
+        steps_per_execution=steps_at_a_time(steps_per_epoch),
+    )
 
 
 def train_variant(variant, x, epochs, seed):
     """A trained KerasNetwork."""
     keras.utils.set_random_seed(seed)
     model = build_variant(variant)
-    compile_variant(model, variant, epochs, len(x) // variant.batch_size)
+    compile_variant(model, variant, epochs, steps_in_epoch(len(x), variant.batch_size))
     network = KerasNetwork(model, x, epochs, seed, variant.batch_size)
     network.fit(after_step=lambda: None)
     return network

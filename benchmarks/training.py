@@ -31,7 +31,6 @@ from autoencoder import (
     steps_at_a_time,
     steps_in_epoch,
     validation_count,
-    weight_decay,
 )
 from dataset import IMAGE_SIZE, data_root_option, load_emnist
 from support.console import CONTEXT_SETTINGS, notice
@@ -371,7 +370,7 @@ def compile_variant(model, variant, epochs, steps_per_epoch):
     schedule = keras.optimizers.schedules.CosineDecay(
         variant.learning_rate, epochs * steps_per_epoch
     )
-    decay = variant.weight_decay * weight_decay(epochs) / WEIGHT_DECAY
+    decay = variant.weight_decay
     match variant.optimizer:
         case "Muon":
             optimizer = Muon(schedule, weight_decay=decay, adam_weight_decay=decay)

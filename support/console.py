@@ -20,7 +20,7 @@ def notice(message):
 
 @contextlib.contextmanager
 def progress_bar(label, length, items=None):
-    """Yields a progress bar on stderr; it is hidden where stderr is no terminal.
+    """Yields a progress bar on stderr; it is hidden without a label, or where that is no terminal.
 
     with progress_bar("reading", len(lines), lines) as bar:
         for line in bar: ...
@@ -31,7 +31,7 @@ def progress_bar(label, length, items=None):
         items,
         length,
         label,
-        hidden=not sys.stderr.isatty(),
+        hidden=label is None or not sys.stderr.isatty(),
         file=sys.stderr,
         update_min_steps=length // 100,  # drawing takes longer than many a step
     )

@@ -98,7 +98,7 @@ def build_graph(codes, decode=None, max_codes=MAX_CODES):
     # 1. Drop isolated codes.
     codes = _drop_isolated(codes)
     # 2. Replace each by the mean of itself and its nearest neighbours.
-    _, neighbours = _nearest(codes, codes, NEIGHBOURS + 1, "joining")  # itself, too
+    _, neighbours = _nearest(codes, codes, NEIGHBOURS + 1, "joining codes")  # itself, too
     nodes = codes[neighbours[:, :CODES_PER_NODE]].mean(axis=1)
     # 3. Join these nodes.
     pictures = decode(nodes) if decode else nodes
@@ -110,7 +110,7 @@ def build_graph(codes, decode=None, max_codes=MAX_CODES):
 
 def _drop_isolated(codes):
     """The INLIER_SHARE of the codes that lie least isolated from their neighbours."""
-    distances, neighbours = _nearest(codes, codes, NEIGHBOURS + 1, "isolation")
+    distances, neighbours = _nearest(codes, codes, NEIGHBOURS + 1, "comparing codes")
     spread = distances.mean(axis=1) + MIN_LENGTH
     isolation = spread / spread[neighbours].mean(axis=1)
     return codes[isolation <= np.quantile(isolation, INLIER_SHARE)]
@@ -338,18 +338,18 @@ def _distances(a, b):
 def _nearest(codes, queries, count, label=None):
     """The `count` codes nearest to each query: distances and indices, (Q, count), in order.
 
-    label: of a progress bar, for many queries.
+    label: of a progress bar; None: no bar.
     """
     from sklearn.neighbors import NearestNeighbors
 
     search = NearestNeighbors(n_neighbors=min(count, len(codes)), algorithm="brute").fit(codes)
-    if label is None:
-        return search.kneighbors(queries)
-    found = []
+    distances = []
+    indices = []
     with progress_bar(label, len(queries)) as bar:
         for start in range(0, len(queries), QUERIES_AT_ONCE):
             block = queries[start : start + QUERIES_AT_ONCE]
-            found.append(search.kneighbors(block))
+            block_distances, block_indices = search.kneighbors(block)
+            distances.append(block_distances)
+            indices.append(block_indices)
             bar.update(len(block))
-    distances, indices = zip(*found, strict=True)
     return np.concatenate(distances), np.concatenate(indices)

@@ -1,8 +1,8 @@
 """The page that explores a run: a map of test images, morphs, drawing, and the numbers of a code.
 
 The page runs the network itself. It carries the encoder and the decoder as lists of layers, all
-arrays in one compressed block, and a small graph of training codes for geodesics. Its hops are
-measured between codes, where `morph` measures them between pictures.
+arrays in one compressed block, and a small graph of training codes. Its geodesics are those of
+support/geodesic.py in that graph.
 """
 
 import base64
@@ -14,8 +14,21 @@ import numpy as np
 from support import pages
 from support.console import InputError
 from support.files import make_folder, replacing
+from support.lazy_keras import keras
 
-SCRIPTS = ("page", "network", "geodesic", "player", "map", "morph", "drawing", "code")
+SCRIPTS = (
+    "page",
+    "network",
+    "geodesic",
+    "player",
+    "map",
+    "morph",
+    "drawing",
+    "code",
+    "address",
+    "gif",
+    "save",
+)
 ACTIVATIONS = ("linear", "relu", "silu", "sigmoid")
 KERNEL_LAYERS = ("Dense", "Conv2D", "Conv2DTranspose")
 LAYERS = (*KERNEL_LAYERS, "BatchNormalization", "Flatten", "Reshape")
@@ -30,6 +43,18 @@ SUPPORTED_DEFAULTS = {  # settings of layers that the page knows with these valu
     "use_bias": True,
 }
 TRAINING_CODES = 10_000  # from which the graph is made
+GEODESIC_SETTINGS = (  # constants of support/geodesic.py that the page needs
+    "CORNERS",
+    "END_NEIGHBOURS",
+    "FRAME_NEIGHBOURS",
+    "LARGEST_PEN_MOVE",
+    "NO_INK",
+    "LONGEST_STEP",
+    "MIN_LENGTH",
+    "MIN_POINTS",
+    "PEN_ROUNDS",
+    "POINTS_PER_STEP",
+)
 COMPONENTS = 6  # principal components that have a slider
 FIRST_PAIRS = ("WG", "64")  # pairs of characters, the first morph that the page shows
 
@@ -56,7 +81,7 @@ class Block:
         return place
 
     def add_rounded(self, array, dtype):
-        """Adds floats (..., D) as int8 or int16 with D scales, a half or a quarter of the bytes."""
+        """Adds floats (..., D) as integers of 8 or 16 bits with D scales: much fewer bytes."""
         largest = np.abs(array).reshape(-1, array.shape[-1]).max(axis=0)
         scale = np.where(largest > 0, largest, 1) / np.iinfo(dtype).max
         return self.add_scaled(np.round(array / scale).astype(dtype), scale)
@@ -118,18 +143,25 @@ def pixel_shape(tensor):
 
 
 def export_kernel(layer, kind, block):
-    kernel = layer.kernel.numpy()  # (height, width, from, to), or (from, to) of a Dense
+    kernel, bias = to_numpy(layer.kernel, layer.bias)
     if kind == "Conv2DTranspose":
         kernel = kernel.swapaxes(2, 3)  # Keras has (height, width, to, from)
-    return {"kernel": block.add_rounded(kernel, "int8"), "bias": block.add(layer.bias.numpy())}
+    # Now it is (height, width, from, to), or (from, to) of a Dense.
+    return {"kernel": block.add_rounded(kernel, "int8"), "bias": block.add(bias)}
 
 
 def export_batch_norm(layer, block):
     """Batch normalization as the page needs it: factor * x + bias."""
-    variance = layer.moving_variance.numpy()
-    factor = layer.gamma.numpy() / np.sqrt(variance + layer.epsilon)
-    bias = layer.beta.numpy() - layer.moving_mean.numpy() * factor
+    mean, variance = to_numpy(layer.moving_mean, layer.moving_variance)
+    gamma, beta = to_numpy(layer.gamma, layer.beta)
+    factor = gamma / np.sqrt(variance + layer.epsilon)
+    bias = beta - mean * factor
     return {"factor": block.add(np.float32(factor)), "bias": block.add(np.float32(bias))}
+
+
+def to_numpy(*weights):
+    """A layer's weights as numpy arrays, whatever Keras's backend."""
+    return [keras.ops.convert_to_numpy(weight) for weight in weights]
 
 
 def first_pair(names, labels, codes):
@@ -156,7 +188,20 @@ def principal_axes(codes):
 
 
 def write_page(
-    path, *, title, encoder, decoder, names, images, labels, codes, points, graph, made_from
+    path,
+    *,
+    title,
+    encoder,
+    decoder,
+    names,
+    images,
+    labels,
+    codes,
+    points,
+    graph,
+    settings,
+    graph_codes,
+    made_from,
 ):
     """Writes the page, which opens offline.
 
@@ -169,7 +214,9 @@ def write_page(
         labels: (N,), of the images.
         codes: (N, D), of the images.
         points: (N, 2), where the images lie on the map.
-        graph: a CodeGraph of at most TRAINING_CODES training codes.
+        graph: a CodeGraph of at most TRAINING_CODES training codes, built with the decoder.
+        settings: dict of the constants in support/geodesic.py; the page takes GEODESIC_SETTINGS.
+        graph_codes: {"page": ..., "program": ...}, of how many training codes each makes its graph.
         made_from: dict of the fingerprints of what the page was made from, which it carries.
 
     Raises:
@@ -195,7 +242,11 @@ def write_page(
         "nodes": block.add_rounded(graph.codes, "int16"),
         "starts": block.add(np.uint32(graph.graph.indptr)),  # of each node's edges
         "neighbours": block.add(np.uint16(graph.graph.indices)),  # at the edges' other ends
+        "lengths": block.add_rounded(graph.graph.data[:, None], "uint16"),
         "price": graph.price(),
+        "pen": graph.pen.tolist(),
+        "settings": {name: settings[name] for name in GEODESIC_SETTINGS},
+        "graph_codes": graph_codes,
     }
     page = pages.fill(
         "explorer.html",

@@ -1,5 +1,7 @@
 """explorer.py: the page in a real browser agrees with Keras, and answers mouse and keyboard."""
 
+import base64
+import io
 import json
 import re
 import shutil
@@ -8,27 +10,22 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import check_quiet, open_page, resize
-from scipy.sparse import coo_matrix
+from PIL import Image
+from scipy.ndimage import convolve1d
 
 import autoencoder
-from support import explorer
+from support import explorer, geodesic
 from support.console import InputError
-from support.geodesic import CodeGraph
 from support.lazy_keras import keras
 
 TITLE = "{{block}} $x <!--<script>&"
 NAMES = {0: "<", 1: "&", 2: "{"}
 SIDE = 20  # pixels of the little network's images
+ENLARGED = 8  # times as large as its image is a picture on the page
 RADIUS = 2  # of the ring on which its codes lie
 IMAGES = 44  # on the ring; the first lies on the right of the map
-NODES = 60  # on the ring
+TRAINING_CODES = 300  # on the ring
 
-INKS = """
-    return arguments[0].map(selector => [...document.querySelectorAll(selector)].map(canvas => {
-        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-        return Array.from(data.filter((_, i) => i % 4 === 3));
-    }))
-"""
 TAB, END, ENTER = "\ue004", "\ue010", "\ue007"
 UP, RIGHT = "\ue013", "\ue014"
 
@@ -60,12 +57,29 @@ class Page:
     def settle(self):
         """Waits until all frames of the morph are decoded, and the map is drawn."""
         self.wait(lambda: self["morph-part"].get_attribute("aria-busy") == "false")
+        self.wait_for_frame()
+
+    def wait_for_frame(self):
         wait = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(done))"
         self.browser.execute_async_script(wait)
 
     def inks(self, *selectors):
         """The ink of the pictures that match each selector: (pictures, pixels) in [0, 1]."""
-        return [np.array(found) / 255 for found in self(INKS, selectors)]
+        script = "return [...document.querySelectorAll(arguments[0])].map(c => c.toDataURL())"
+        found = []
+        for selector in selectors:
+            alphas = [read_url(url).getchannel("A") for url in self(script, selector)]
+            found.append(np.array([np.ravel(alpha) / 255 for alpha in alphas]))
+        return found
+
+    def go_to(self, state):
+        """Changes what stands in the address after #, as somebody does who types it."""
+        self("location.hash = arguments[0]", state)
+        self.settle()
+
+    def address(self):
+        """What stands in the address after #."""
+        return self("return location.hash.slice(1)")
 
     def map_picture(self):
         return self("return document.getElementById('map').toDataURL()")
@@ -74,6 +88,14 @@ class Page:
         """What the page's encode or decode makes of inputs (N, ...): (N, numbers)."""
         script = "return arguments[1].map(x => [...explorer[arguments[0]](Float32Array.from(x))])"
         return np.array(self(script, part, inputs.reshape(len(inputs), -1).tolist()))
+
+    def geodesic(self, start, end):
+        """The page's geodesic between codes (D,), (D,), as fine as its slider: (91, D)."""
+        script = """
+            const [a, b] = [...arguments].map(code => Float32Array.from(code));
+            return explorer.geodesic(a, b).map(code => [...code]);
+        """
+        return np.array(self(script, start.tolist(), end.tolist()))
 
     def actions(self):
         from selenium.webdriver import ActionChains
@@ -98,6 +120,11 @@ class Page:
         actions.release().perform()
 
     click = drag  # at one place
+
+
+def read_url(url):
+    """The picture in a data: URL."""
+    return Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
 
 
 # ---- the page of a run
@@ -139,6 +166,21 @@ def test_it_agrees_with_keras(run_page, run_folder, loaded):
     assert np.abs(run_page.run_network("decode", codes[:20]) - images).mean() < 0.003
 
 
+def test_its_geodesic_is_that_of_morph(run_page, run_folder, tmp_path):
+    path = tmp_path / "morph.npz"
+    words = ["morph", "--run-dir", run_folder, "--path", "geodesic", "--rows", "4", "--out", path]
+    result = CliRunner().invoke(autoencoder.cli, [str(word) for word in words])
+    assert result.exit_code == 0, result.output
+    with np.load(path) as arrays:
+        codes = arrays["codes"]
+    spread = codes.std(axis=(0, 1))
+    for row in codes:
+        frames = run_page.geodesic(row[0], row[-1])[::10]
+        errors = np.abs(frames - row) / spread
+        assert errors.mean(axis=1).max() < 0.05  # the page's weights are rounded
+    assert run_page["sample-text"].text == ""  # both graphs have all codes
+
+
 def test_nothing_overflows(run_page):
     for width in (360, 800, 1280):
         resize(run_page.browser, width)
@@ -170,16 +212,6 @@ def ring(count):
     codes[:, 0] = RADIUS * np.cos(angles)
     codes[:, 1] = RADIUS * np.sin(angles)
     return codes
-
-
-def ring_graph():
-    """Nodes on the circle, each joined to the next two."""
-    codes = ring(NODES)
-    tails = np.tile(np.arange(NODES), 2)
-    heads = np.concatenate([np.roll(np.arange(NODES), -1), np.roll(np.arange(NODES), -2)])
-    lengths = np.linalg.norm(codes[tails] - codes[heads], axis=1)
-    graph = coo_matrix((lengths, (tails, heads)), (NODES, NODES)).tocsr()
-    return CodeGraph(codes, graph.maximum(graph.T).tocsr())
 
 
 def build_little_encoder():
@@ -228,7 +260,9 @@ def little(tmp_path_factory):
         labels=labels,
         codes=codes,
         points=codes[:, :2],
-        graph=ring_graph(),
+        graph=geodesic.build_graph(ring(TRAINING_CODES), lambda codes: draw(decoder, codes)),
+        settings=vars(geodesic),
+        graph_codes={"page": TRAINING_CODES, "program": 112_800},
         made_from={},
     )
     return path, encoder, decoder
@@ -237,6 +271,16 @@ def little(tmp_path_factory):
 def draw(decoder, codes):
     """The decoder's pictures of codes (N, 6): (N, SIDE, SIDE)."""
     return decoder.predict(codes, verbose=0)[..., 0]
+
+
+def as_ink(images):
+    """Images (N, SIDE, SIDE) as the page shows them, smooth with sharp edges: (N, pixels)."""
+    for _ in range(3):
+        images = images.repeat(2, axis=1).repeat(2, axis=2)
+        for axis in (1, 2):
+            images = convolve1d(images, [0.25, 0.5, 0.25], axis, mode="nearest")
+    share = np.clip((images - 0.1) / 0.7, 0, 1)
+    return (share**2 * (3 - 2 * share)).reshape(len(images), -1)
 
 
 @pytest.fixture
@@ -256,6 +300,7 @@ def test_other_sizes_and_settings(page, little):
 def test_a_title_and_names_with_special_characters(page):
     assert TITLE in page["title"].text
     assert (page["name-A"].text, page["name-B"].text) == ("<", "{")
+    assert "on 300 of the program\u2019s 112,800 images" in page["sample-text"].text
     check_quiet(page.browser, page.path)
 
 
@@ -268,21 +313,6 @@ def test_a_sentence_where_scripts_are_off(browser, little):
     assert "Scripts are off" in text
 
 
-def test_the_geodesic_follows_the_training_codes(page, little):
-    *_, decoder = little
-    on_ring = draw(decoder, ring(360)).reshape(360, -1)
-    linear, geodesic = page.inks("#linear canvas", "#geodesic canvas")
-
-    def distances(frames):
-        """Of each frame: the distance to the most similar picture of the ring."""
-        return np.abs(frames[:, None] - on_ring).mean(axis=2).min(axis=1)
-
-    assert linear.shape == geodesic.shape == (10, SIDE**2)
-    assert np.array_equal(linear[[0, -1]], geodesic[[0, -1]])
-    assert distances(geodesic).max() < 0.01
-    assert distances(linear)[3:7].min() > 0.03
-
-
 def test_two_clicks_choose_the_ends(page, little):
     *_, decoder = little
     page.click("map", (-0.48, 0))
@@ -291,8 +321,9 @@ def test_two_clicks_choose_the_ends(page, little):
     assert (page["name-A"].text, page["name-B"].text) == ("{", "&")
     assert page["next"].text == "A"
     codes = ring(IMAGES)[[IMAGES // 2, IMAGES // 4]]  # left, top
-    (frames,) = page.inks("#linear canvas")
-    assert np.abs(frames[[0, -1]] - draw(decoder, codes).reshape(2, -1)).max() < 0.01
+    frames, geodesic_frames = page.inks("#linear canvas", "#geodesic canvas")
+    assert np.abs(frames[[0, -1]] - as_ink(draw(decoder, codes))).max() < 0.02
+    assert np.array_equal(geodesic_frames[[0, -1]], frames[[0, -1]])
     page["swap"].click()
     page.settle()
     assert (page["name-A"].text, page["name-B"].text) == ("&", "{")
@@ -314,7 +345,7 @@ def test_a_drawing_gets_a_code(page):
     drawn, copy, similar = page.inks("#drawn", "#drawn-copy", "#nearest canvas")
     assert len(similar) == 5
     assert drawn.max() == 1
-    has_ink = drawn.reshape(SIDE, SIDE) > 0.2
+    has_ink = drawn.reshape(SIDE, ENLARGED, SIDE, ENLARGED).mean(axis=(1, 3)) > 0.2
     lines = np.flatnonzero(has_ink.any(axis=1))
     columns = np.flatnonzero(has_ink.any(axis=0))
     assert abs(np.ptp(lines) + 1 - 0.84 * SIDE) <= 2  # as EMNIST's characters fill their images
@@ -424,10 +455,140 @@ def test_play_and_the_slider(page):
     assert page["play"].text == "Play"
 
 
+def test_labels_on_the_map_never_overlap(page):
+    page.drag("pad", (-0.3, -0.3), (0.3, -0.3), (-0.2, 0.4))
+    page["drawn-B"].click()
+    page.settle()
+    check_labels(page)
+    page["drawn-A"].click()
+    page.settle()
+    check_labels(page)
+    for a, b in ((0, 0), (0, 1), (11, 12), (22, 21), (33, 33)):  # at each border of the map
+        page.go_to(f"A={a}&B={b}")
+        check_labels(page)
+
+
+def check_labels(page):
+    """Checks that the map's three labels lie on it, and apart from each other."""
+    boxes = page("""
+        const map = document.getElementById("map").getBoundingClientRect();
+        return [...document.querySelectorAll(".mark")].map(mark => {
+            const box = mark.getBoundingClientRect();
+            const [x, y] = [box.x - map.x, box.y - map.y];
+            return [x / map.width, y / map.width, (x + box.width) / map.width,
+                    (y + box.height) / map.width];
+        });
+    """)
+    assert all(mark.is_displayed() for mark in page.all(".mark"))
+    assert np.min(boxes) >= 0
+    assert np.max(boxes) <= 1
+    for i, (left, top, right, bottom) in enumerate(boxes):
+        for other in boxes[:i]:
+            is_aside = other[2] <= left or right <= other[0]
+            assert is_aside or other[3] <= top or bottom <= other[1]
+
+
+# ---- links and files
+
+
+def test_the_address_leads_back(page):
+    from selenium.webdriver.support.select import Select
+
+    page.wait(page.address)
+    first_view = page.address()
+    entries = page("return history.length")
+    page.click("map", (-0.48, 0))
+    Select(page["path"]).select_by_visible_text("Geodesic")
+    page.press(page["slider"], END)
+    b = re.search(r"B=\d+", first_view)[0]
+    page.wait(lambda: page.address() == f"A={IMAGES // 2}&{b}&path=geodesic&at=100")
+    assert "leads back" in page["link-text"].text
+    (last,) = page.inks("#big-geodesic")
+
+    page.browser.refresh()
+    page.wait(lambda: not page("return document.querySelector('main').hidden"))
+    page.settle()
+    assert (page["name-A"].text, page["name-B"].text) == ("{", "{")
+    assert np.array_equal(page.inks("#big-geodesic")[0], last)
+    assert page["geodesic"].is_displayed()
+    assert not page["linear"].is_displayed()
+    assert page("return history.length") == entries
+
+    page.go_to(f"A={IMAGES}&B=-1&path=toString&at=1e1")  # none of these makes sense
+    page.wait(lambda: page.address() == first_view)
+    assert page["linear"].is_displayed()
+
+
+def test_the_address_cannot_hold_a_drawing(page):
+    page.drag("pad", (-0.3, -0.3), (0.3, 0.3))
+    page["drawn-B"].click()
+    page.wait(lambda: page.address() and "B=" not in page.address())
+    assert "cannot hold a drawing" in page["link-text"].text
+
+
+def save(page, path, *buttons):
+    """Clicks buttons, one at once after the other; the picture that the last saves at `path`."""
+    behavior = {"behavior": "allow", "downloadPath": str(path.parent)}
+    page.browser.execute_cdp_cmd("Browser.setDownloadBehavior", behavior)
+    page("for (const name of arguments) document.getElementById(name).click()", *buttons)
+    page.wait(path.exists)
+    return Image.open(io.BytesIO(path.read_bytes()))
+
+
+def ink_of(picture):
+    return 1 - np.array(picture.convert("L")) / 255
+
+
+def test_save_the_rows(page, tmp_path):
+    rows = ink_of(save(page, tmp_path / "u7b-to-u3c.png", "swap", "save-png"))
+    page.settle()
+    (frames,) = page.inks("#geodesic canvas")
+    size = SIDE * 4
+    last_row = rows[-24 - size : -24, 24:-24].reshape(size, 10, size).swapaxes(0, 1)
+    shown = frames.reshape(10, size, 2, size, 2).mean(axis=(2, 4))
+    assert np.abs(last_row - shown).mean() < 0.01
+    assert rows[:, :24].max() == rows[:, -24:].max() == 0  # the margins
+    assert rows[:60].max() == 1  # the names of the ends
+    assert rows[60:90].max() > 0.5  # the path's title
+
+
+def test_save_an_animation_of_one_path(page, tmp_path):
+    from selenium.webdriver.support.select import Select
+
+    Select(page["path"]).select_by_visible_text("Straight line")
+    with save(page, tmp_path / "u3c-to-u7b-linear.gif", "save-gif") as gif:
+        moments = []
+        durations = []
+        for number in range(gif.n_frames):
+            gif.seek(number)
+            moments.append(ink_of(gif))
+            durations.append(gif.info["duration"])
+        assert gif.info["loop"] == 0  # for ever
+    assert page["save-gif"].text == "Save GIF"
+    (frames,) = page.inks("#linear canvas")
+    for moment, frame in ((moments[0], frames[0]), (moments[40], frames[-1])):
+        shown = moment[-24 - SIDE * 8 : -24, 24:-24]
+        assert np.abs(shown.ravel() - frame).max() < 0.02  # a grey of 32
+    assert len(moments) == 80
+    assert all(np.array_equal(moments[k], moments[-k]) for k in range(1, 40))  # and back
+    assert durations[0] == durations[40] == 900
+    assert set(durations[1:40]) == {60}
+
+
+def test_names_of_files_tell_a_from_capital_a(run_page, tmp_path):
+    content = json.loads(run_page("return document.getElementById('content').textContent"))
+    of_class = {name: content["labels"].index(k) for k, name in enumerate(content["names"])}
+    run_page.go_to(f"A={of_class['A']}&B={of_class['a']}")
+    save(run_page, tmp_path / "A-to-small-a.png", "save-png")
+    run_page.drag("pad", (-0.3, -0.3), (0.3, 0.3))
+    run_page["drawn-A"].click()
+    save(run_page, tmp_path / "ink-to-small-a.png", "save-png")
+
+
 def test_tab_reaches_every_control(page):
     page.drag("pad", (-0.3, -0.3), (0.3, 0.3))  # its buttons are enabled now
     controls = page("""
-        const all = [...document.querySelectorAll("button, input, [tabindex]")];
+        const all = [...document.querySelectorAll("button, input, select, [tabindex]")];
         all.forEach((control, i) => control.dataset.i = control.name === "class" ? "class" : i);
         document.activeElement.blur();
         getSelection().removeAllRanges();

@@ -46,7 +46,7 @@ function setCode(z) {
     bar.firstChild.style.height = `${50 * Math.abs(share)}%`;
   });
   componentSliders.forEach((input, k) => input.value = component(z, k) / deviations[k]);
-  paint(get("decoded"), decode(current));
+  paintInk(get("decoded"), decode(current));
 }
 
 function setNumber(i, x) {

@@ -68,7 +68,7 @@ function placeOf(z) {  // on the map: the mean of the most similar test images
 function showSimilar(z) {
   for (const i of nearest(codes, z, SIMILAR)) {
     const figure = make("figure", get("nearest"));
-    paint(make("canvas", figure, { className: "ink" }), image(i));
+    paintInk(make("canvas", figure, { className: "ink" }), image(i));
     showClass(make("figcaption", figure), labels[i]);
   }
 }
@@ -91,8 +91,8 @@ function readDrawing() {
 
 function forgetDrawing() {
   const blank = new Float32Array(PIXELS);
-  paint(get("drawn"), blank);
-  paint(get("drawn-copy"), blank);
+  paintInk(get("drawn"), blank);
+  paintInk(get("drawn-copy"), blank);
   get("drawn-text").textContent = "Write a character.";
   drawing = null;
   drawingPlace = null;
@@ -102,8 +102,8 @@ function showDrawing() {
   const x = toImage();
   const z = encode(x);
   const copy = decode(z);
-  paint(get("drawn"), x);
-  paint(get("drawn-copy"), copy);
+  paintInk(get("drawn"), x);
+  paintInk(get("drawn-copy"), copy);
   get("drawn-text").textContent = `Excess ${excess(x, copy).toFixed(4)}. Nearest:`;
   showSimilar(z);
   drawingPlace = placeOf(z);

@@ -6,6 +6,9 @@ const ZOOM_STEP = 1.5;
 const MAX_TILE = 84;  // screen pixels
 const REACH = 14;  // screen pixels: how far from an image it is still meant
 const CLICK = 4;  // screen pixels: a finger that travels further is no click
+const HALO = 3;  // screen pixels around a ring
+const TURNS = 12;  // places for a label around its ring
+const OUTWARDS = 4;  // screen pixels to the next places
 
 const map = get("map");
 const SPRITE_COLUMNS = Math.ceil(Math.sqrt(COUNT));
@@ -65,6 +68,8 @@ function onScreen([x, y]) {
   return [center + (x - view.x) * scale, center - (y - view.y) * scale];
 }
 
+const isOnMap = ([x, y]) => Math.min(x, y) >= 0 && Math.max(x, y) <= map.clientWidth;
+
 function drawMap() {
   if (!isQueued) requestAnimationFrame(drawMapNow);
   isQueued = true;
@@ -78,10 +83,8 @@ function drawMapNow() {
   map.height = map.width;
   context.scale(devicePixelRatio, devicePixelRatio);
   drawTiles(context, width);
-  drawRing(context, place(pointed), "--muted", "");
-  if (drawingPlace) drawRing(context, drawingPlace, "--ink", "drawn");
-  drawRing(context, ends.A.place, "--a", "A");
-  drawRing(context, ends.B.place, "--b", "B");
+  drawRing(context, onScreen(place(pointed)), "--muted");
+  drawMarks(context);
 }
 
 function drawTiles(context, width) {
@@ -96,25 +99,71 @@ function drawTiles(context, width) {
   context.globalAlpha = 1;
 }
 
-function drawRing(context, center, color, text) {
-  const [x, y] = onScreen(center);
-  const radius = Math.max(tileSize() * 0.75, 12);
-  const corner = [x + radius, y - radius + 4];
+const ringRadius = () => Math.max(tileSize() * 0.75, 12);
+
+function drawRing(context, [x, y], color) {
   const circle = new Path2D();
-  circle.arc(x, y, radius, 0, 2 * Math.PI);
-  context.font = "700 16px system-ui, sans-serif";
-  context.lineJoin = "round";
+  circle.arc(x, y, ringRadius(), 0, 2 * Math.PI);
 
   context.strokeStyle = styleValue("--card");  // a halo, so that it stands out from the images
-  context.lineWidth = 6;
+  context.lineWidth = 2 * HALO;
   context.stroke(circle);
-  context.strokeText(text, ...corner);
 
   context.strokeStyle = styleValue(color);
-  context.fillStyle = styleValue(color);
   context.lineWidth = 2.5;
   context.stroke(circle);
-  context.fillText(text, ...corner);
+}
+
+function drawMarks(context) {  // the rings of the drawing and of both ends, and their labels
+  const marks = [
+    { label: get("mark-drawn"), place: drawingPlace, color: "--ink" },
+    { label: get("mark-A"), place: ends.A.place, color: "--a" },
+    { label: get("mark-B"), place: ends.B.place, color: "--b" },
+  ];
+  const present = marks.filter(mark => mark.place !== null);
+  const rings = present.map(mark => onScreen(mark.place));
+  present.forEach((mark, i) => drawRing(context, rings[i], mark.color));
+
+  const boxes = [];  // of the labels
+  for (const { label, place } of marks) {
+    const box = place && freeBox(onScreen(place), label, rings, boxes);
+    label.style.visibility = box ? "visible" : "hidden";
+    if (!box) continue;
+    label.style.translate = `${box.left}px ${box.top}px`;
+    boxes.push(box);
+  }
+}
+
+// The first box for a label, from the upper right of its ring around it and outwards, that lies on
+// the map and is clear of rings and other labels. Null if the ring is not on the map.
+function freeBox([x, y], label, rings, boxes) {
+  if (!isOnMap([x, y])) return null;
+  const { offsetWidth: width, offsetHeight: height } = label;
+  for (let away = ringRadius() + HALO; away < map.clientWidth; away += OUTWARDS) {
+    for (let turn = 0; turn < TURNS; turn++) {
+      const angle = 2 * Math.PI * (turn / TURNS + 1 / 8);
+      const left = x + Math.cos(angle) * (away + width / 2) - width / 2;
+      const top = y - Math.sin(angle) * (away + height / 2) - height / 2;
+      const box = { left, top, right: left + width, bottom: top + height };
+      const isFree = isOnMap([box.left, box.top]) && isOnMap([box.right, box.bottom])
+        && !rings.some(center => touchesRing(box, center))
+        && !boxes.some(other => overlap(box, other));
+      if (isFree) return box;
+    }
+  }
+  return null;
+}
+
+function touchesRing(box, [x, y]) {  // or lies in it
+  const across = Math.max(box.left - x, x - box.right, 0);
+  const down = Math.max(box.top - y, y - box.bottom, 0);
+  return Math.hypot(across, down) < ringRadius() + HALO - 1;  // 1: for rounding
+}
+
+function overlap(one, other) {
+  const across = Math.min(one.right, other.right) - Math.max(one.left, other.left);
+  const down = Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top);
+  return across > 0 && down > 0;
 }
 
 // ---- pointing and choosing
@@ -122,8 +171,8 @@ function drawRing(context, center, color, text) {
 function point(i) {
   pointed = i;
   const copy = decode(code(i));
-  paint(get("peek-image"), image(i));
-  paint(get("peek-copy"), copy);
+  paintInk(get("peek-image"), image(i));
+  paintInk(get("peek-copy"), copy);
   get("peek-text").textContent = `${names[labels[i]]}, excess ${excess(image(i), copy).toFixed(4)}`;
   drawMap();
 }
@@ -157,9 +206,7 @@ function step(right, down) {  // points at the nearest image in a direction
     }
   }
   point(best);
-  const shown = onScreen(place(best));
-  const isOutside = Math.min(...shown) < 0 || Math.max(...shown) > map.clientWidth;
-  if (isOutside) [view.x, view.y] = place(best);
+  if (!isOnMap(onScreen(place(best)))) [view.x, view.y] = place(best);
 }
 
 function zoom(factor, x = map.clientWidth / 2, y = x) {  // what lies at (x, y) stays there

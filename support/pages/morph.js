@@ -1,58 +1,91 @@
 // The morph between two ends, A and B: two rows of frames, and a player.
 
 const TRAVEL = 2600;  // milliseconds from A to B
-const BUSY = 12;  // milliseconds of decoding at a time: the page answers in between
+const BUSY = 12;  // milliseconds of work at a time: the page answers in between
 
 const ends = {};  // A and B: each has a name, a code and a place on the map
-const paths = {};  // by name, each its codes, and those of its frames that were decoded
-let pending = [];  // canvases of the rows that wait for their frame
+let paths = {};  // found so far, by name: each its codes, and those of its frames that were decoded
+let work = null;  // what is left to do for the rows; null if nothing
 const slider = get("slider");
 slider.max = PATH_CODES - 1;
-slider.value = slider.max / 2;
 
 function setEnds(chosen) {  // { A, B } or one of them
   Object.assign(ends, chosen);
   for (const end in chosen) get(`name-${end}`).textContent = chosen[end].name;
   if (chosen.A) setCode(chosen.A.code);
+  const areLinked = "number" in ends.A && "number" in ends.B;
+  get("link-text").textContent = areLinked
+    ? "The page’s address leads back to this morph."
+    : "The page’s address cannot hold a drawing or a changed code.";
   startMorph();
 }
 
-function startMorph() {
-  const isIdle = pending.length === 0;
-  pending = [];
-  for (const name in PATHS) {
-    paths[name] = { codes: PATHS[name](ends.A.code, ends.B.code), frames: [] };
-    [...get(name).children].forEach((canvas, i) => pending.push({ canvas, name, i }));
+function shownPaths() {  // their names
+  const choice = get("path").value;
+  return Object.keys(PATHS).filter(name => choice === name || choice === "both");
+}
+
+function showPaths() {
+  for (const element of document.querySelectorAll("[data-path]")) {
+    element.hidden = !shownPaths().includes(element.dataset.path);
   }
-  if (isIdle) requestAnimationFrame(fillRows);
+  noteChange();
+}
+
+function startMorph() {
+  if (work === null) requestAnimationFrame(continueWork);
+  work = fillRows();
+  paths = {};
+  for (const canvas of morphCanvases()) canvas.classList.add("waiting");
   get("morph-part").ariaBusy = true;
   showMorph();
   drawMap();
 }
 
-function frame(name, k) {  // a picture, decoded when it is first needed
+const morphCanvases = () => document.querySelectorAll("[data-path] canvas");
+
+// A picture, decoded when it is first needed. If its path is not found yet, that is done at once.
+function frame(name, k) {
+  while (!paths[name]) work.next();
   const { codes, frames } = paths[name];
   frames[k] ??= decode(codes[k]);
   return frames[k];
 }
 
-function fillRows() {
-  const end = performance.now() + BUSY;
-  while (pending.length > 0 && performance.now() < end) {
-    const { canvas, name, i } = pending.shift();
-    paint(canvas, frame(name, i * CODES_PER_FRAME));
+function* fillRows() {  // one path after the other; pauses after each frame
+  for (const name in PATHS) {
+    const codes = yield* PATHS[name](ends.A.code, ends.B.code);
+    paths[name] = { codes, frames: [] };
+    showFrame(get(`big-${name}`), name, Number(slider.value));
+    for (const [i, canvas] of [...get(name).children].entries()) {
+      showFrame(canvas, name, i * CODES_PER_FRAME);
+      yield;
+    }
   }
-  get("morph-part").ariaBusy = pending.length > 0;
-  if (pending.length > 0) requestAnimationFrame(fillRows);
+}
+
+function continueWork() {
+  const end = performance.now() + BUSY;
+  let isDone = false;
+  while (!isDone && performance.now() < end) isDone = work.next().done;
+  get("morph-part").ariaBusy = !isDone;
+  if (isDone) work = null;
+  else requestAnimationFrame(continueWork);
+}
+
+function showFrame(canvas, name, k) {
+  paintInk(canvas, frame(name, k));
+  canvas.classList.remove("waiting");
 }
 
 function showMorph() {
   const share = slider.value / slider.max;
   for (const name in PATHS) {
-    paint(get(`big-${name}`), frame(name, Number(slider.value)));
+    if (paths[name]) showFrame(get(`big-${name}`), name, Number(slider.value));
     get(name).style.setProperty("--now", share);
   }
   slider.setAttribute("aria-valuetext", `${Math.round(100 * share)}% of the way`);
+  noteChange();
 }
 
 function chooseRandomPair() {
@@ -68,7 +101,7 @@ for (const name in PATHS) {
   get(name).style.setProperty("--frames", FRAMES);
   for (let i = 0; i < FRAMES; i++) {
     const canvas = make("canvas", get(name), { className: "ink" });
-    canvas.width = canvas.height = IMAGE_SIZE;
+    canvas.width = canvas.height = IMAGE_SIZE;  // until it is painted
     canvas.onclick = () => {
       slider.value = i * CODES_PER_FRAME;
       slider.dispatchEvent(new Event("input"));
@@ -77,5 +110,6 @@ for (const name in PATHS) {
 }
 
 connectPlayer(slider, get("play"), TRAVEL, showMorph);
+get("path").onchange = showPaths;
 get("swap").onclick = () => setEnds({ A: ends.B, B: ends.A });
 get("random").onclick = chooseRandomPair;

@@ -42,16 +42,52 @@ const row = (table, i, width) => table.subarray(i * width, (i + 1) * width);
 const image = i => row(images, i, PIXELS);
 const code = i => row(codes, i, CODE_SIZE);
 const place = i => row(points, i, 2);
-const testImage = i => ({ name: names[labels[i]], code: code(i), place: place(i) });
+const testImage = i => ({ name: names[labels[i]], code: code(i), place: place(i), number: i });
 
 // ---- pictures
 
+const DOUBLINGS = 3;  // of the size of a picture that is shown
+const PAPER = 0.1;  // fainter ink is not shown
+const BLACK = 0.8;  // darker ink is black
+
 function paint(canvas, x) {  // black ink; the style makes it light on a dark page
-  const picture = new ImageData(IMAGE_SIZE, IMAGE_SIZE);
-  for (let i = 0; i < PIXELS; i++) picture.data[4 * i + 3] = 255 * x[i] + 0.5;
-  canvas.width = IMAGE_SIZE;
-  canvas.height = IMAGE_SIZE;
+  const size = Math.sqrt(x.length);
+  const picture = new ImageData(size, size);
+  for (let i = 0; i < x.length; i++) picture.data[4 * i + 3] = 255 * x[i] + 0.5;
+  canvas.width = size;
+  canvas.height = size;
   canvas.getContext("2d").putImageData(picture, 0, 0);
+}
+
+// Twice as large, and smooth: each pixel becomes four, each a blend with its neighbours.
+function double(x) {
+  const size = Math.sqrt(x.length);
+  const large = new Float32Array(4 * x.length);
+  const ownPixel = k => Math.floor(k / 2);
+  const neighbour = k => Math.min(Math.max(ownPixel(k) + (k % 2 ? 1 : -1), 0), size - 1);
+  for (let line = 0; line < 2 * size; line++) {
+    const own = size * ownPixel(line);
+    const other = size * neighbour(line);
+    for (let column = 0; column < 2 * size; column++) {
+      const near = ownPixel(column);
+      const far = neighbour(column);
+      const ownInk = 3 * x[own + near] + x[own + far];
+      const otherInk = 3 * x[other + near] + x[other + far];
+      large[2 * size * line + column] = (3 * ownInk + otherInk) / 16;
+    }
+  }
+  return large;
+}
+
+function sharpen(ink) {  // a smooth step from paper to black
+  const share = Math.min(Math.max((ink - PAPER) / (BLACK - PAPER), 0), 1);
+  return share ** 2 * (3 - 2 * share);
+}
+
+function paintInk(canvas, x) {  // large: strokes with the edges of ink, where x has pixels
+  let large = x;
+  for (let i = 0; i < DOUBLINGS; i++) large = double(large);
+  paint(canvas, large.map(sharpen));
 }
 
 const styleValue = name => getComputedStyle(document.documentElement).getPropertyValue(name);

@@ -13,8 +13,11 @@ function connectPlayer(slider, button, travel, show) {
     const forward = time < travel + REST;
     const travelled = forward ? time : 2 * travel + REST - time;
     const share = Math.min(Math.max(travelled / travel, 0), 1);
-    slider.value = Math.round(last * (1 - Math.cos(Math.PI * share)) / 2);
-    show();
+    const position = Math.round(last * (1 - Math.cos(Math.PI * share)) / 2);
+    if (position !== Number(slider.value)) {
+      slider.value = position;
+      show();
+    }
     request = requestAnimationFrame(tick);
   }
 

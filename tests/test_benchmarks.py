@@ -1,15 +1,17 @@
 """The benchmarks run, on a handful of images; the figures that they print there mean nothing."""
 
+import importlib.util
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from conftest import PROJECT, write_files
+from conftest import PROJECT, script, write_files
 from PIL import Image
 
 from autoencoder import build_autoencoder, compile_for_training
-from benchmarks import data, morph, photos, training
+from benchmarks import data, morph, photos, speed, training
 from benchmarks.training import VARIANTS, Curve, Variant
 from dataset import IMAGE_SIZE
 from support.demo import draw_demo_set
@@ -24,7 +26,7 @@ def few(tmp_path_factory):
     return root
 
 
-@pytest.mark.parametrize("name", ["data.py", "morph.py", "photos.py", "training.py"])
+@pytest.mark.parametrize("name", ["data.py", "morph.py", "photos.py", "speed.py", "training.py"])
 def test_each_is_a_script(name, tmp_path):
     command = [sys.executable, PROJECT / "benchmarks" / name, "--help"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -98,6 +100,47 @@ def test_photos(trained, run, tmp_path):
     run(photos.cli, "example", "--out", out)
     with Image.open(out) as example:
         assert example.width > 2 * example.height
+
+
+# ---- speed.py
+
+SPEED = r": (\S+) images a second \((\S+)-(\S+)\), (\S+) GFLOP/s, (\S+) of a matrix product\n"
+
+
+def check_speed(name, line):
+    numbers = re.fullmatch(re.escape(name) + SPEED, line).groups()
+    middle, low, high, gflops, share = (float(number.replace(",", "")) for number in numbers)
+    assert 0 < low <= middle <= high
+    operations = speed.training_operations(speed.layers_of(build_autoencoder()))
+    assert gflops == pytest.approx(middle * operations / 1e9, abs=1)
+    assert share > 0
+
+
+def test_speed_in_keras(run):
+    result = run(speed.cli, "keras", "--rounds", 2, "--groups", 1)
+    check_speed(f"keras on {keras.backend.backend()}", result.stdout)
+
+
+@pytest.mark.backend
+@pytest.mark.skipif(not importlib.util.find_spec("torch"), reason="torch is not installed")
+def test_speed_in_pytorch():
+    with script("benchmarks/speed.py", "pytorch", "--rounds", 2, "--groups", 1) as process:
+        stdout, stderr = process.communicate()
+    assert stderr == ""
+    check_speed("pytorch", stdout)
+
+
+def test_operations_of_each_kind_of_layer():
+    convolution = keras.layers.Conv2D(4, 3, strides=2, padding="same")
+    transposed = keras.layers.Conv2DTranspose(2, 3, strides=2, padding="same")
+    dense = keras.layers.Dense(5)
+    convolution(keras.Input((6, 6, 2)))
+    transposed(keras.Input((3, 3, 4)))
+    dense(keras.Input((7,)))
+    kernel = 3 * 3 * 2 * 4
+    assert speed.training_operations([convolution]) == 3 * 2 * kernel * 3 * 3
+    assert speed.training_operations([transposed]) == 3 * 2 * kernel * 3 * 3
+    assert speed.training_operations([dense]) == 3 * 2 * 7 * 5
 
 
 # ---- training.py

@@ -456,13 +456,13 @@ class OtherModelMeanwhile:
         self.encode = encode
         self.is_done = False
 
-    def __call__(self, model, x):
+    def __call__(self, model, x, label=None):
         if not self.is_done:
             self.is_done = True
             other = autoencoder.load_autoencoder(self.folder / "model.keras")
             other.set_weights([weights * 1.01 for weights in other.get_weights()])
             other.save(self.folder / "model.keras")
-        return self.encode(model, x)
+        return self.encode(model, x, label)
 
 
 def test_test_and_morph_begin_again_when_the_model_is_replaced(

@@ -57,7 +57,8 @@ def test_morph(trained, few, run, tmp_path):
     rows = table(run(morph.main, *words))
     names = ["reconstructions, at random", "cross-fade", "linear", "slerp", "geodesic"]
     assert [row[0] for row in rows[1:]] == names
-    assert rows[2][6:] == ["1.00", "0.000"]  # a cross-fade is straight and even
+    assert rows[0][6:] == ["length", "smoothness", "pen"]
+    assert rows[2][6:8] == ["1.00", "0.000"]  # a cross-fade is straight and even
     for name in ("character.keras", "ghost.keras"):  # kept: there are no images to train them
         morph.open_judge(tmp_path / "judges" / name, images=iter([]), y=None, epochs=1, seed=0)
 

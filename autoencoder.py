@@ -110,7 +110,7 @@ def compile_for_training(autoencoder, learning_rate, epochs, steps_per_epoch):
     autoencoder.compile(
         optimizer,
         loss="binary_crossentropy",
-        steps_per_execution=steps_at_a_time(steps_per_epoch),
+        steps_per_execution=steps_per_execution(steps_per_epoch),
     )
 
 
@@ -144,18 +144,21 @@ def batches(x, batch_size, seed, epoch):
 def steps_in_epoch(count, batch_size):
     """How many full batches an epoch of `count` images has, in whole groups of steps."""
     steps = count // batch_size
-    return steps - steps % steps_at_a_time(steps)
+    return steps - steps % steps_in_group(steps)
 
 
-def steps_at_a_time(steps):
-    """How many of an epoch's steps Keras takes in a group, without a look at its callbacks.
+def steps_in_group(steps):
+    """How many of an epoch's steps Keras takes in a row, before it looks at its callbacks.
 
-    A group leaves the processor no pause. At most a hundredth of the epoch, of which less than a
-    group is left over; one step on PyTorch, where Keras has no groups.
+    The processor has no pause in a group. It is at most a hundredth of the epoch, since steps that
+    do not fill the last one are left out.
     """
-    if keras.backend.backend() == "torch":
-        return 1
     return min(max(steps // 100, 1), 10)
+
+
+def steps_per_execution(steps):
+    """What Keras is told of groups; on PyTorch it takes each step alone."""
+    return 1 if keras.backend.backend() == "torch" else steps_in_group(steps)
 
 
 class SaveEpoch:
@@ -168,7 +171,7 @@ class SaveEpoch:
     def __init__(self, run, autoencoder, history, epochs):
         self.run = run
         self.autoencoder = autoencoder
-        # The same layers without the optimizer, whose state would triple the size of model.keras.
+        # The same layers without the optimizer, whose state would double the size of model.keras.
         self.best = keras.Model(autoencoder.input, autoencoder.output, name="autoencoder")
         self.history = history
         self.epochs = epochs
@@ -494,6 +497,7 @@ def open_for_training(run, config, x_train):
     """The autoencoder of last.keras; a fresh one, saved there, if no epoch is finished."""
     import support.muon  # noqa: F401 - the optimizer in last.keras
 
+    steps = steps_in_epoch(len(x_train), config["batch_size"])
     path = run / "last.keras"
     if runs.read_history(run):
         for needed in (path, run / "model.keras"):
@@ -507,10 +511,10 @@ def open_for_training(run, config, x_train):
             raise InputError(
                 f"{path}: no optimizer state, so training cannot resume; {runs.START_AGAIN}"
             )
+        autoencoder.steps_per_execution = steps_per_execution(steps)  # perhaps another backend's
         return autoencoder
     keras.utils.set_random_seed(config["seed"])
     autoencoder = build_autoencoder()
-    steps = steps_in_epoch(len(x_train), config["batch_size"])
     compile_for_training(autoencoder, config["learning_rate"], config["epochs"], steps)
     autoencoder.optimizer.build(autoencoder.trainable_variables)
     runs.save_model(autoencoder, path)
@@ -526,37 +530,47 @@ def test(run_dir, data_root):
     trained = open_run(run_dir, data_root)
     codes = encode(trained.autoencoder, trained.x_test)
     p = decode(trained.autoencoder, codes)
-    kept = map_and_pca(trained, codes)
+    sample, points = map_of_codes(trained, codes)
     members = {name: trained.y_test == label for label, name in trained.names.items()}
-    pca_scores = dict(zip(metrics.SCORES, kept["pca"].tolist(), strict=True))
-    report = metrics.report(trained.x_test, p, members, pca_scores, trained.made_from)
+    of_pca = scores_of_pca(trained)
+    report = metrics.report(trained.x_test, p, members, of_pca, trained.made_from)
 
     trained.check_model()
     runs.write_json(trained.folder / "test.json", report)
     pictures = trained.folder / "reconstructions.png", trained.folder / "codes.png"
     plots.draw_reconstructions(pictures[0], trained.x_test, p, members, CODE_SIZE)
-    labels = trained.y_test[kept["sample"]]
-    plots.draw_codes(pictures[1], kept["points"], labels, trained.names, CODE_SIZE)
+    plots.draw_codes(pictures[1], points, trained.y_test[sample], trained.names, CODE_SIZE)
     click.echo(metrics.table(report))
     click.echo(f"pictures: {pictures[0]}, {pictures[1]}")
 
 
-def map_and_pca(trained, codes):
-    """A map of the test images' codes, and PCA's scores; kept in test.npz, as both take long.
+def map_of_codes(trained, codes):
+    """Where test images lie on a map of their codes (N, 32); kept in map.npz, as it takes long.
 
     Returns:
-        A dict of arrays. sample: (n,) indices of the test images on the map. points: (n, 2), where
-        they lie. pca: metrics.SCORES of PCA's reconstructions of the test images.
+        sample: (n,) indices of the test images on the map. points: (n, 2), their places.
     """
 
     def make():
         sample, points = plots.place_codes(codes)
-        p = metrics.pca_reconstructions(trained.load_training_images(), trained.x_test, CODE_SIZE)
-        scores = metrics.score(trained.x_test, p)
-        pca = [scores[name] for name in metrics.SCORES]
-        return {"sample": sample, "points": points, "pca": np.array(pca)}
+        return {"sample": sample, "points": points}
 
-    return made_once(trained.folder / "test.npz", trained.made_from, make)
+    note = trained.made_from | {"settings": plots.MAP_SETTINGS}
+    kept = made_once(trained.folder / "map.npz", note, make)
+    return kept["sample"], kept["points"]
+
+
+def scores_of_pca(trained):
+    """{score: figure} of PCA's reconstructions of the test images; kept in pca.npz."""
+
+    def make():
+        x_train = trained.load_training_images()
+        p = metrics.pca_reconstructions(x_train, trained.x_test, CODE_SIZE)
+        return metrics.score(trained.x_test, p)
+
+    note = {"data": trained.made_from["data"], "code size": CODE_SIZE}
+    kept = made_once(trained.folder / "pca.npz", note, make)
+    return {name: float(figure) for name, figure in kept.items()}
 
 
 @cli.command()
@@ -712,8 +726,7 @@ def explore(run_dir, data_root, out):
     target = choose_output(out, Path(run_dir), "explore.html")
     trained = open_run(run_dir, data_root)
     codes = encode(trained.autoencoder, trained.x_test)
-    kept = map_and_pca(trained, codes)
-    sample = kept["sample"]
+    sample, points = map_of_codes(trained, codes)
     x_train, _ = dataset.load_part(trained.split, "train")
     order = np.random.default_rng(0).permutation(len(x_train))[: explorer.TRAINING_CODES]
     graph = geodesic.build_graph(
@@ -730,7 +743,7 @@ def explore(run_dir, data_root, out):
         images=trained.x_test[sample],
         labels=trained.y_test[sample],
         codes=codes[sample],
-        points=kept["points"],
+        points=points,
         graph=graph,
         settings=vars(geodesic),
         graph_codes={"page": len(order), "program": min(len(x_train), geodesic.MAX_CODES)},

@@ -320,7 +320,8 @@ def _convert_without_saving(split, stamps):
 
 def _convert_and_read(split, text_folder):
     """The four arrays and their fingerprint. Binary files are converted to text_folder."""
-    convert(split.folder, split.name, text_folder, split.sources())
+    binary_files = [path for path in split.sources() if not path.name.endswith("-txt")]
+    convert(split.folder, split.name, text_folder, binary_files)
     arrays = {}
     for part in PARTS:
         stems = [split.stem(part, content) for content in CONTENTS]

@@ -28,8 +28,8 @@ from autoencoder import (
     batches,
     build_autoencoder,
     compile_for_training,
-    steps_at_a_time,
     steps_in_epoch,
+    steps_per_execution,
     validation_count,
 )
 from dataset import IMAGE_SIZE, data_root_option, load_emnist
@@ -381,7 +381,7 @@ def compile_variant(model, variant, epochs, steps_per_epoch):
     model.compile(
         optimizer,
         "binary_crossentropy",
-        steps_per_execution=steps_at_a_time(steps_per_epoch),
+        steps_per_execution=steps_per_execution(steps_per_epoch),
     )
 
 

@@ -48,7 +48,7 @@ FRAME_NEIGHBOURS = 16  # nodes whose mean distance says how far a frame is from 
 POINTS_PER_STEP = 20  # of a path; frames are chosen from its points
 LONGEST_STEP = 1.1  # times the mean step
 MIN_POINTS = 9 * POINTS_PER_STEP  # of a path of few frames
-QUERIES_AT_ONCE = 4000
+QUERIES_AT_ONCE = 4000  # to save memory; the progress bar moves after each such block
 MIN_LENGTH = 1e-9  # codes may be equal, and a sparse graph has no edges of length 0
 
 
@@ -162,7 +162,7 @@ def open_graph(path, made_from, make_codes, decode=None):
             "pen": built.pen,
         }
 
-    settings = [MAX_CODES, INLIER_SHARE, CODES_PER_NODE, NEIGHBOURS, "pen", decode is not None]
+    settings = [MAX_CODES, INLIER_SHARE, CODES_PER_NODE, NEIGHBOURS, NO_INK, decode is not None]
     arrays = made_once(path, made_from | {"settings": settings}, make_arrays)
     edges = csr_matrix((arrays["lengths"], arrays["neighbours"], arrays["starts"]))
     return CodeGraph(arrays["codes"], edges, arrays["pen"])

@@ -1,6 +1,7 @@
 """NIST's file formats: idx files, their text, and the mapping of labels to characters."""
 
 import contextlib
+import os
 import struct
 import subprocess
 import time
@@ -27,7 +28,8 @@ def write_idx(path, array):
 def convert(folder, split, text_folder, files):
     """Turns a split's idx files in `folder` into text in `text_folder`, by convert_idx.sh.
 
-    files: the paths of these idx files, whose sizes tell the progress bar how long it will take.
+    files: the paths of these idx files, whose sizes tell the progress bar how long it will take;
+        none if there are only texts.
 
     Raises:
         InputError: the script failed; the message is the script's own.
@@ -42,25 +44,38 @@ def convert(folder, split, text_folder, files):
         encoding="utf-8",
         errors="surrogateescape",  # paths in messages may hold any bytes
     )
-    message = None
+    label = f"converting {split}" if files else None
+    with process, progress_bar(label, expected) as bar:
+        try:
+            message = _wait(process, text_folder, start, bar)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        raise InputError("; ".join(message.splitlines()) or f"{SCRIPT} failed")
+
+
+def _wait(process, folder, start, bar):
+    """Waits for the script, and moves the bar as text is written. Returns its words on stderr."""
     written = 0
-    with process, progress_bar(f"converting {split}", expected) as bar:
-        while message is None:
-            try:
-                _, message = process.communicate(timeout=GLANCE)
-            except subprocess.TimeoutExpired:
-                before = written
-                written = _written_since(text_folder, start)
-                bar.update(written - before)
-        if process.returncode:
-            raise InputError("; ".join(message.splitlines()) or f"{SCRIPT} failed")
+    while True:
+        try:
+            _, message = process.communicate(timeout=GLANCE)
+        except subprocess.TimeoutExpired:
+            before = written
+            written = _written_since(folder, start)
+            bar.update(written - before)
+        else:
+            return message
 
 
 def _unpacked_size(path):
     """Bytes of a file without its compression: gzip keeps their number in the last four."""
-    if path.suffix == ".gz":
-        return int.from_bytes(path.read_bytes()[-4:], "little")
-    return path.stat().st_size
+    if path.suffix != ".gz":
+        return path.stat().st_size
+    with open(path, "rb") as file:
+        file.seek(-4, os.SEEK_END)
+        return int.from_bytes(file.read(), "little")
 
 
 def _written_since(folder, start):

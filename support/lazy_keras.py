@@ -16,6 +16,7 @@ import sys
 
 from support.console import InputError
 
+BACKENDS = ("tensorflow", "jax", "torch")  # those of Keras that can train
 M_TOP_PAD = -2  # from glibc's malloc.h
 
 
@@ -32,25 +33,27 @@ def _import_keras():
     """Imports Keras, on TensorFlow unless KERAS_BACKEND names another backend.
 
     Raises:
-        InputError: the backend is not installed.
+        InputError: KERAS_BACKEND names none that can train, or one that is not installed.
     """
-    is_first = "keras" not in sys.modules
-    if is_first:
-        os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # else keras.json would be asked
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        # Else PyTorch's threads spin while they wait: 38 s an epoch, not 3 s, on a busy machine.
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-        _keep_freed_memory()
+    if "keras" in sys.modules:  # a notebook has imported it
+        return sys.modules["keras"]
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if backend not in BACKENDS:
+        raise InputError(f"KERAS_BACKEND={backend}: choose one of {', '.join(BACKENDS)}")
+    os.environ["KERAS_BACKEND"] = backend  # else keras.json would be asked
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Else PyTorch's threads spin while they wait: 38 s an epoch, not 3 s, on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    _keep_freed_memory()
     try:
         with _silent_stderr(), _no_garbage_collection():
             import keras
-    except (ImportError, ValueError) as error:
-        backend = os.environ["KERAS_BACKEND"]
+    except ImportError as error:
         raise InputError(
             f"Keras cannot be imported with KERAS_BACKEND={backend} ({error}): install that "
             "backend, or unset the variable"
         ) from error
-    if is_first and keras.backend.backend() != "tensorflow":
+    if backend != "tensorflow":
         _keep_tensorflow_out()
     return keras
 
@@ -82,12 +85,14 @@ def _silent_stderr():
 @contextlib.contextmanager
 def _no_garbage_collection():
     """Saves Python the search for garbage in what an import makes, a tenth of the import's time."""
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()  # later searches leave out what is there now
-        gc.enable()
+        if was_enabled:
+            gc.enable()
 
 
 def _keep_freed_memory():

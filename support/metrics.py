@@ -5,7 +5,6 @@ import math
 import numpy as np
 
 HALF_A_GREY = 1 / 510  # the files know 256 greys; PCA's probabilities keep off 0 and 1 by this
-SCORES = ("bce", "excess", "mse", "psnr")
 CLASSES_A_LINE = 8  # of the table
 
 
@@ -51,13 +50,13 @@ def pca_reconstructions(x_train, x_test, components):
     return p.clip(HALF_A_GREY, 1 - HALF_A_GREY)
 
 
-def report(x, p, members, pca_scores, made_from):
+def report(x, p, members, of_pca, made_from):
     """The content of test.json for the images x and their reconstructions p.
 
     Args:
         x, p: (N, H, W) in [0, 1].
         members: dict of character to mask (N,), true for its images. Classes without are left out.
-        pca_scores: the figures of PCA's reconstructions, as from score.
+        of_pca: the figures of PCA's reconstructions, as from score.
         made_from: {"model": fingerprint, "data": fingerprint}.
     """
     floors = cross_entropy(x, x)
@@ -71,7 +70,7 @@ def report(x, p, members, pca_scores, made_from):
         "images": len(x),
         "bce_floor": float(floors.mean()),
         **score(x, p),
-        "pca": pca_scores,
+        "pca": of_pca,
         "classes": classes,
     }
 

@@ -3,7 +3,8 @@
 Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) makes each update of a matrix
 orthogonal, so that it changes the layer's output by as much in every direction. A convolution's
 kernel (height, width, from, to) is such a matrix, too: it multiplies patches of the image, and has
-height * width * from rows and `to` columns.
+height * width * from rows and `to` columns. That of a transposed convolution (height, width, to,
+from) multiplies pixels, and makes patches of them.
 
 Importing this file imports Keras.
 """
@@ -15,7 +16,8 @@ from support.lazy_keras import keras
 class Muon(keras.optimizers.Muon):
     """keras.optimizers.Muon, for the kernels of Dense, Conv2D and Conv2DTranspose.
 
-    AdamW takes the other weights, which are vectors. The arguments are those of Keras's Muon.
+    AdamW takes the other weights, which are vectors. The arguments are those of Keras's Muon, but
+    no layer is excluded.
     """
 
     def _should_use_adamw(self, variable):
@@ -32,5 +34,5 @@ class Muon(keras.optimizers.Muon):
 
 
 def as_matrix(kernel):
-    """(..., to) -> (product of the other axes, to)."""
+    """(..., last) -> (product of the other axes, last)."""
     return keras.ops.reshape(kernel, (-1, kernel.shape[-1]))

@@ -30,6 +30,10 @@ RECONSTRUCTION_COLUMNS = 12
 READ_COLUMNS = 8
 READ_SIDE = 84  # pixels a side of a photo, and of what was read from it
 DPI = 100
+MAP_CODES = 3000  # on the map of codes, at most
+PERPLEXITY = 30  # of t-SNE: how many neighbours count
+TSNE_STEPS = 500
+MAP_SETTINGS = [MAP_CODES, PERPLEXITY, TSNE_STEPS]
 BRIGHTNESS = 0.75  # of the characters in codes.png; yellow at 1 cannot be read on white
 GOLDEN_ANGLE = 0.381966  # of a turn: hues that far apart stay distinct, however many there are
 
@@ -225,10 +229,10 @@ def draw_curves(path, history, floor):
         ax.legend(frameon=False)
 
 
-def place_codes(codes, most=3000):
+def place_codes(codes):
     """Places codes (N, D) in two dimensions by t-SNE (van der Maaten, Hinton 2008).
 
-    If there are more than `most`, a random sample, always the same one.
+    If there are more than MAP_CODES, a random sample, always the same one.
 
     Returns:
         sample: (n,) indices of the codes.
@@ -237,9 +241,9 @@ def place_codes(codes, most=3000):
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
-    sample = np.random.default_rng(0).permutation(len(codes))[:most]
-    perplexity = min(30, max(1, (len(sample) - 1) // 3))
-    tsne = TSNE(perplexity=perplexity, init="pca", max_iter=500, random_state=0)
+    sample = np.random.default_rng(0).permutation(len(codes))[:MAP_CODES]
+    perplexity = min(PERPLEXITY, max(1, (len(sample) - 1) // 3))
+    tsne = TSNE(perplexity=perplexity, init="pca", max_iter=TSNE_STEPS, random_state=0)
     with threadpool_limits(1):  # on a busy machine its threads mostly wait for each other
         points = tsne.fit_transform(codes[sample])
     return sample, points

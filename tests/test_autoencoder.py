@@ -81,6 +81,12 @@ def test_the_loss_is_exact_where_the_network_is_certain_and_wrong():
     assert model.evaluate(paper, paper, verbose=0) == pytest.approx(100)
 
 
+@pytest.mark.parametrize(("count", "steps"), [(50, 5), (2500, 250), (3019, 300), (16159, 1610)])
+def test_an_epoch_is_whole_groups_of_steps(count, steps):
+    assert autoencoder.steps_in_epoch(count, batch_size=10) == steps
+    assert steps % autoencoder.steps_in_group(steps) == 0
+
+
 @pytest.mark.parametrize(("train", "test", "expected"), [(20, 10, 10), (19, 10, 3), (2, 9, 1)])
 def test_validation_leaves_at_least_half_for_training(train, test, expected):
     assert autoencoder.validation_count(train, test) == expected

@@ -1,4 +1,4 @@
-"""Keras on JAX and PyTorch: every command, and models that go from one backend to another.
+"""Keras on JAX and PyTorch: every command, and models and runs that go on on another backend.
 
 What the commands do is tested on TensorFlow, in test_autoencoder.py.
 """
@@ -17,6 +17,7 @@ from conftest import PROJECT, script
 
 import autoencoder
 import dataset
+from support.lazy_keras import keras
 from support.runs import read_history
 
 # Runs commands of autoencoder.py one after another, so that the backend is imported once.
@@ -72,8 +73,9 @@ def test_each_command(backend, trained, characters, tmp_path):
     data = dataset.split_in(characters)
     dataset.fingerprint_of(data)  # the cache is there: train says nothing of it
     run = tmp_path / "run"
-    words = ["--data", "emnist", "--data-root", characters, "--epochs", 2, "--batch-size", 32]
-    interrupt_after_first_epoch(backend, "train", "--run-dir", run, *words)
+    # 235 steps an epoch are taken two by two, but not on PyTorch.
+    words = ["--data", "emnist", "--data-root", characters, "--epochs", 2, "--batch-size", 5]
+    interrupt_after_first_epoch(keras.backend.backend(), "train", "--run-dir", run, *words)
 
     shutil.copytree(trained[0], tmp_path / "elsewhere")
     commands = [
@@ -100,7 +102,6 @@ def test_each_command(backend, trained, characters, tmp_path):
     assert elsewhere == linear
 
     assert [row["epoch"] for row in read_history(run)] == [1, 2]
-    assert backend in json.loads((run / "config.json").read_text())["versions"]
     report = json.loads((run / "test.json").read_text())
     assert report["excess"] < report["pca"]["excess"]
     assert (run / "explore.html").stat().st_size > 100_000

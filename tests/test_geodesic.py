@@ -223,6 +223,9 @@ def test_lengths_are_measured_between_pictures(encode, decode, angle):
     graph = build_graph(ring(), decode)
     path = geodesic_path(graph, on_ring([0.0]), on_ring([2.2]), 30, encode, decode)
     assert nearest(path[0], on_ring([angle])).min() < 0.3
+    pictures = decode(path).reshape(1, 30, -1) if decode else path
+    lengths = step_lengths(pictures)
+    assert lengths.max() < 1.5 * lengths.mean()
 
 
 def test_paler_pictures_change_nothing():

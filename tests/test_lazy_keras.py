@@ -1,14 +1,16 @@
 """support/lazy_keras.py: Keras on the right backend, quiet, with the right settings."""
 
+import importlib.util
 import json
 import os
 import subprocess
 import sys
 
+import pytest
 from conftest import PROJECT
 
 import autoencoder
-from support.lazy_keras import default_settings, keras
+from support.lazy_keras import BACKENDS, default_settings, keras
 
 
 def run(code, **environment):
@@ -36,10 +38,28 @@ print(gc.isenabled())
     assert stderr == ""  # none of TensorFlow's messages
 
 
-def test_keras_backend_is_obeyed_and_named_where_it_is_missing():
-    stdout, stderr = run("import autoencoder; autoencoder.build_encoder()", KERAS_BACKEND="another")
+@pytest.mark.parametrize("backend", ["another", "numpy"])
+def test_a_backend_that_cannot_train_is_refused(backend):
+    stdout, stderr = run("import autoencoder; autoencoder.build_encoder()", KERAS_BACKEND=backend)
     assert stdout == ""
-    assert "cannot be imported with KERAS_BACKEND=another" in stderr.splitlines()[-1]
+    last = stderr.splitlines()[-1]
+    assert f"KERAS_BACKEND={backend}: choose one of tensorflow, jax, torch" in last
+
+
+def test_a_backend_that_is_missing_is_named():
+    missing = [name for name in BACKENDS if importlib.util.find_spec(name) is None]
+    if not missing:
+        pytest.skip("all backends are installed")
+    code = "import autoencoder; autoencoder.build_encoder()"
+    stdout, stderr = run(code, KERAS_BACKEND=missing[0])
+    assert stdout == ""
+    assert f"cannot be imported with KERAS_BACKEND={missing[0]}" in stderr.splitlines()[-1]
+
+
+def test_an_empty_keras_backend_is_none(tmp_path):
+    (tmp_path / "keras.json").write_text(json.dumps({"backend": "jax"}))
+    code = "from support.lazy_keras import keras; print(keras.backend.backend())"
+    assert run(code, KERAS_BACKEND="", KERAS_HOME=str(tmp_path))[0] == "tensorflow\n"
 
 
 def test_the_settings_of_a_notebook_change_nothing_and_stay_as_they_are():

@@ -151,10 +151,11 @@ def test_reconstructions(tmp_path, has_second):
     assert (picture[rows[0]] < 128).sum() == (2 if has_second else 1) * 56
 
 
-def test_place_codes():
+def test_place_codes(monkeypatch):
+    monkeypatch.setattr(plots, "MAP_CODES", 20)
     rng = np.random.default_rng(0)
     codes = np.concatenate([rng.normal(0, 1, (15, 8)), rng.normal(20, 1, (15, 8))])
-    sample, points = plots.place_codes(codes.astype(np.float32), most=20)
+    sample, points = plots.place_codes(codes.astype(np.float32))
     assert points.shape == (20, 2)
     assert len(set(sample)) == 20
     first = points[sample < 15]
@@ -162,7 +163,7 @@ def test_place_codes():
     distance = np.linalg.norm(first.mean(axis=0) - second.mean(axis=0))
     assert distance > 2 * first.std()
     assert distance > 2 * second.std()
-    assert (plots.place_codes(codes.astype(np.float32), most=20)[0] == sample).all()
+    assert (plots.place_codes(codes.astype(np.float32))[0] == sample).all()
 
 
 def test_codes_are_drawn_in_the_colour_of_their_class(tmp_path):

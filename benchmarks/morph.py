@@ -213,7 +213,7 @@ def slerp(a, b, steps):
     length_a = np.linalg.norm(a, axis=1)
     length_b = np.linalg.norm(b, axis=1)
     cosine = (a * b).sum(axis=1) / (length_a * length_b)
-    angle = np.arccos(np.clip(cosine, -1, 1))[:, None, None]
+    angle = np.arccos(cosine.clip(-1, 1)).reshape(-1, 1, 1)  # a number for each row
     t = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
     share_a = np.sin((1 - t) * angle) / np.sin(angle)
     share_b = np.sin(t * angle) / np.sin(angle)

@@ -34,11 +34,11 @@ from support.console import (
     progress_bar,
 )
 from support.files import file_fingerprint, locked, made_once, make_folder, replacing
-from support.lazy_keras import default_settings, keras
+from support.lazy_keras import default_settings, keras, multiply_in_bfloat16
 from support.photo import open_picture, read_character
 
 CODE_SIZE = 32  # numbers in a code
-BATCH_NORM_MOMENTUM = 0.9  # short runs on few images need running means that follow quickly
+BATCH_NORM_MOMENTUM = 0.7  # the first steps change so much that running means must follow quickly
 EPOCHS = 5
 BATCH_SIZE = 64
 LEARNING_RATE = 0.007  # at the start; it falls along a cosine to 0 on the last step
@@ -54,18 +54,18 @@ MIN_PROBABILITY = 1e-7  # probabilities are clipped to [this, 1 - this]: finite 
 def build_encoder():
     """The encoder, [0, 1]^(28, 28, 1) -> R^32."""
     image = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 1), name="image")
-    h = convolution_and_norm(image, filters=32, size=4, strides=2)  # 14 x 14
-    h = convolution_and_norm(h, filters=32, size=3, strides=1)
-    h = convolution_and_norm(h, filters=32, size=3, strides=1)
-    h = convolution_and_norm(h, filters=64, size=4, strides=2)  # 7 x 7
+    h = convolution(32, 4, strides=2)(image)  # 14 x 14
+    h = convolution(32, 3)(h)
+    h = convolution(32, 3)(h)
+    h = convolution(32, 3)(h)
+    h = convolution(64, 4, strides=2)(h)  # 7 x 7
     h = keras.layers.Flatten()(h)
     code = keras.layers.Dense(CODE_SIZE, name="code")(h)
     return keras.Model(image, code, name="encoder")
 
 
-def convolution_and_norm(h, filters, size, strides):
-    h = keras.layers.Conv2D(filters, size, strides, padding="same", activation="relu")(h)
-    return keras.layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(h)
+def convolution(filters, size, strides=1, activation="relu"):
+    return keras.layers.Conv2D(filters, size, strides, padding="same", activation=activation)
 
 
 @default_settings()
@@ -73,11 +73,11 @@ def build_decoder():
     """The decoder, R^32 -> [0, 1]^(28, 28, 1): it draws at half the size, then doubles it."""
     size = IMAGE_SIZE // 2
     code = keras.Input((CODE_SIZE,), name="code")
-    h = keras.layers.Dense(size * size * 64, activation="silu")(code)
-    h = keras.layers.Reshape((size, size, 64))(h)  # 14 x 14
+    h = keras.layers.Dense(size * size * 56, activation="silu")(code)
+    h = keras.layers.Reshape((size, size, 56))(h)  # 14 x 14
     h = keras.layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(h)
-    h = keras.layers.Conv2D(48, 3, padding="same", activation="silu")(h)
-    h = keras.layers.Conv2D(64, 3, padding="same", activation="silu")(h)
+    h = convolution(64, 3, activation="silu")(h)
+    h = convolution(64, 3, activation="silu")(h)
     ink = keras.layers.Conv2DTranspose(  # 28 x 28
         1, 4, strides=2, padding="same", activation="sigmoid", name="ink"
     )(h)
@@ -223,6 +223,7 @@ def fit(run, config, autoencoder, x_train, x_validation):
     if len(history) < finished:
         raise InputError(f"{run / 'history.csv'}: epochs are missing; {runs.START_AGAIN}")
     save = SaveEpoch(run, autoencoder, history, config["epochs"])
+    multiply_in_bfloat16()
     try:
         with contextlib.redirect_stdout(sys.stderr):  # where Keras's progress bar belongs
             autoencoder.fit(

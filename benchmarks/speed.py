@@ -31,7 +31,7 @@ from autoencoder import (
 )
 from dataset import IMAGE_SIZE
 from support.console import CONTEXT_SETTINGS, Commands, InputError
-from support.lazy_keras import keras
+from support.lazy_keras import keras, multiply_in_bfloat16
 
 EPOCH_STEPS = 1460  # as on EMNIST Balanced, so that Keras groups its steps as `train` does there
 GROUP_STEPS = 10  # the most that are in a group
@@ -72,6 +72,7 @@ def training_operations(layers):
 def train_in_keras(autoencoder, x, rounds):
     """Trains as `train` does; an epoch is a round."""
     compile_for_training(autoencoder, LEARNING_RATE, rounds + 1, EPOCH_STEPS)
+    multiply_in_bfloat16()
     ends = []
     clock = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter())

@@ -35,7 +35,7 @@ from autoencoder import (
 from dataset import IMAGE_SIZE, data_root_option, load_emnist
 from support.console import CONTEXT_SETTINGS, notice
 from support.files import replacing
-from support.lazy_keras import keras
+from support.lazy_keras import keras, multiply_in_bfloat16
 from support.metrics import pca_reconstructions, score
 
 GOAL = 0.042  # an excess that takes the design of 2017 a minute or more
@@ -61,6 +61,7 @@ class KerasNetwork:
 
     def fit(self, after_step):
         """Trains the model; after_step() is called after each batch."""
+        multiply_in_bfloat16()
         tick = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: after_step())
         self.model.fit(
             batches(self.x, self.batch_size, self.seed, 0),
@@ -286,10 +287,12 @@ def print_comparison(curves, test_excesses):
 class Variant:
     """The network and its training, with a switch for each choice; the defaults are `train`'s."""
 
-    encoder_3x3: int = 2  # convolutions of 3 x 3
-    decoder_3x3: tuple = (48, 64)  # filters of the convolutions of 3 x 3
+    encoder_3x3: int = 3  # convolutions of 3 x 3
+    encoder_batch_norm: bool = False  # after each convolution
+    decoder_dense: int = 56  # numbers for each place of 14 x 14
+    decoder_3x3: tuple = (64, 64)  # filters of the convolutions of 3 x 3
     decoder_activation: str = "silu"
-    batch_norm: bool = True
+    decoder_batch_norm: bool = True
     batch_norm_momentum: float = BATCH_NORM_MOMENTUM
     upsampling: bool = False  # for the transposed convolution
     batch_size: int = BATCH_SIZE
@@ -301,11 +304,12 @@ class Variant:
 VARIANTS = {
     "as it is": Variant(),
     "relu in the decoder": Variant(decoder_activation="relu"),
-    "no batch norm": Variant(batch_norm=False),
+    "batch norm in the encoder, too": Variant(encoder_batch_norm=True),
+    "no batch norm": Variant(decoder_batch_norm=False),
     "batch norm with momentum 0.99": Variant(batch_norm_momentum=0.99),
     "one convolution of 3 x 3 in the encoder": Variant(encoder_3x3=1),
-    "three convolutions of 3 x 3 in the encoder": Variant(encoder_3x3=3),
-    "decoder of 64, 32, 64 filters": Variant(decoder_3x3=(32, 64)),
+    "two convolutions of 3 x 3 in the encoder": Variant(encoder_3x3=2),
+    "decoder of 64, 48, 64 filters": Variant(decoder_dense=64, decoder_3x3=(48, 64)),
     "no convolutions of 3 x 3 in the decoder": Variant(decoder_3x3=()),
     "batches of 32": Variant(batch_size=32),
     "batches of 128": Variant(batch_size=128),
@@ -328,13 +332,12 @@ def build_variant(variant):
 
 def build_variant_encoder(variant):
     image = keras.Input(IMAGE_SHAPE)
-    h = keras.layers.Conv2D(32, 4, 2, padding="same", activation="relu")(image)
-    h = batch_norm(h, variant)
-    for _ in range(variant.encoder_3x3):
-        h = keras.layers.Conv2D(32, 3, padding="same", activation="relu")(h)
-        h = batch_norm(h, variant)
-    h = keras.layers.Conv2D(64, 4, 2, padding="same", activation="relu")(h)
-    h = batch_norm(h, variant)
+    convolutions = [(32, 4, 2), *[(32, 3, 1)] * variant.encoder_3x3, (64, 4, 2)]
+    h = image
+    for filters, size, strides in convolutions:
+        h = keras.layers.Conv2D(filters, size, strides, padding="same", activation="relu")(h)
+        if variant.encoder_batch_norm:
+            h = keras.layers.BatchNormalization(momentum=variant.batch_norm_momentum)(h)
     h = keras.layers.Flatten()(h)
     return keras.Model(image, keras.layers.Dense(CODE_SIZE)(h))
 
@@ -343,9 +346,10 @@ def build_variant_decoder(variant):
     size = IMAGE_SIZE // 2
     activation = variant.decoder_activation
     code = keras.Input((CODE_SIZE,))
-    h = keras.layers.Dense(size * size * 64, activation=activation)(code)
-    h = keras.layers.Reshape((size, size, 64))(h)
-    h = batch_norm(h, variant)
+    h = keras.layers.Dense(size * size * variant.decoder_dense, activation=activation)(code)
+    h = keras.layers.Reshape((size, size, variant.decoder_dense))(h)
+    if variant.decoder_batch_norm:
+        h = keras.layers.BatchNormalization(momentum=variant.batch_norm_momentum)(h)
     for filters in variant.decoder_3x3:
         h = keras.layers.Conv2D(filters, 3, padding="same", activation=activation)(h)
     if variant.upsampling:
@@ -355,12 +359,6 @@ def build_variant_decoder(variant):
         up = keras.layers.Conv2DTranspose(1, 4, 2, padding="same", activation="sigmoid")
         ink = up(h)
     return keras.Model(code, ink)
-
-
-def batch_norm(h, variant):
-    if variant.batch_norm:
-        h = keras.layers.BatchNormalization(momentum=variant.batch_norm_momentum)(h)
-    return h
 
 
 def compile_variant(model, variant, epochs, steps_per_epoch):

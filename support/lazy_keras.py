@@ -105,6 +105,15 @@ def _keep_freed_memory():
         ctypes.CDLL(None).mallopt(M_TOP_PAD, 64 << 20)
 
 
+def multiply_in_bfloat16():
+    """Lets TensorFlow train a tenth quicker on processors with AMX; call it before the first step.
+
+    They multiply in bfloat16 and add up in float32, as GPUs do with TF32. All weights and results
+    stay float32. Other processors, and PyTorch and JAX, do as before.
+    """
+    os.environ.setdefault("TF_SET_ONEDNN_FPMATH_MODE", "BF16")
+
+
 @contextlib.contextmanager
 def default_settings():
     """Keras's own defaults, float32 and channels last, whatever a notebook or keras.json has set.

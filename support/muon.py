@@ -24,9 +24,25 @@ class Muon(keras.optimizers.Muon):
         return len(variable.shape) < 2
 
     def zeropower_via_newtonschulz5(self, x, steps):
-        """The orthogonal matrix nearest to x, roughly: all its singular values are near 1."""
-        matrix = super().zeropower_via_newtonschulz5(as_matrix(x), steps)
-        return keras.ops.reshape(matrix, x.shape)
+        """The orthogonal matrix nearest to x, roughly: all its singular values are near 1.
+
+        Each Newton-Schulz step multiplies the matrix by a polynomial of its Gram matrix. All steps
+        are taken on the Gram matrix, which is small, and their product meets the large one once.
+        """
+        matrix = as_matrix(x)
+        is_tall = matrix.shape[0] > matrix.shape[1]
+        transposed = keras.ops.transpose(matrix)
+        gram = transposed @ matrix if is_tall else matrix @ transposed
+        norm = keras.ops.sqrt(keras.ops.trace(gram)) + 1e-7  # Frobenius
+        gram = gram / norm**2
+        identity = keras.ops.eye(gram.shape[0], dtype=gram.dtype)
+        product = identity
+        for _ in range(steps):
+            step = self.muon_a * identity + self.muon_b * gram + self.muon_c * gram @ gram
+            product = step @ product
+            gram = step @ gram @ step
+        product = product / norm
+        return keras.ops.reshape(matrix @ product if is_tall else product @ matrix, x.shape)
 
     def lr_adjust(self, x):
         """An update whose mean square does not depend on the size of the matrix."""

@@ -6,7 +6,9 @@
 Both train on random images, so no data are needed. Both use a GPU where their package finds one.
 The operations counted are those of convolutions and dense layers. Batch norm, activations, the
 loss and the optimizer take time but do not count. Keras's optimizer is Muon, as in `train`.
-PyTorch's own Muon takes matrices alone, so AdamW stands there, which has less to do.
+PyTorch's own Muon takes matrices alone, so AdamW stands there, which has less to do. As in `train`,
+TensorFlow multiplies in bfloat16 where the processor has AMX (TF_SET_ONEDNN_FPMATH_MODE=FP32 in the
+environment keeps it from that); PyTorch does what it does by itself, which is float32.
 """
 
 import importlib.util

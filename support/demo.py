@@ -11,6 +11,8 @@ centred and softened like EMNIST's. The whole set, 13,160 images, takes a few se
 
 import numpy as np
 
+from support.console import progress_bar
+
 MARGIN = 2  # empty pixels around the ink
 PEN_RADIUS = 1.5  # pixels, of the typical pen
 BLUR = (0.7, 1.3)  # pixels over which the edge of the ink fades: the sharpest and the softest image
@@ -116,7 +118,8 @@ def draw_demo_set(image_size, train_per_class=240, test_per_class=40, seed=2017)
     """
     rng = np.random.default_rng(seed)
     per_class = train_per_class + test_per_class
-    classes = [draw_character(character, per_class, image_size, rng) for character in STROKES]
+    with progress_bar("drawing", len(STROKES), STROKES) as characters:
+        classes = [draw_character(each, per_class, image_size, rng) for each in characters]
     images = np.stack(classes)
 
     validation_start = max(train_per_class - test_per_class, 0)

@@ -449,6 +449,13 @@ def test_progress_bars_on_a_terminal(tmp_path, gz):
     assert stderr_on_terminal("prepare", "--data-root", tmp_path) == ""
 
 
+def test_a_progress_bar_of_the_demo_set(tmp_path):
+    notice, bar, last = stderr_on_terminal("demo", "--data-root", tmp_path).split("\r\n")
+    assert "drawing the demo set" in notice
+    assert "100%" in bar
+    assert last == ""
+
+
 def test_missing_files_name_the_command_that_fetches_them(tmp_path, run):
     words = ["preview", "--split", "letters", "--data-root", tmp_path / "none"]
     message = run(dataset.cli, *words, code=1).stderr

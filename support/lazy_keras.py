@@ -106,10 +106,11 @@ def _keep_freed_memory():
 
 
 def multiply_in_bfloat16():
-    """Lets TensorFlow train a tenth quicker on processors with AMX; call it before the first step.
+    """Lets TensorFlow train a tenth quicker on processors with AMX.
 
     They multiply in bfloat16 and add up in float32, as GPUs do with TF32. All weights and results
-    stay float32. Other processors, and PyTorch and JAX, do as before.
+    stay float32. TensorFlow asks for this once, when a process first multiplies: later it changes
+    nothing. Other processors, and PyTorch and JAX, do as before.
     """
     os.environ.setdefault("TF_SET_ONEDNN_FPMATH_MODE", "BF16")
 

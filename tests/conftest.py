@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # threads that wait for each other are slow on a busy machine
+# Else a training would depend on what its process had multiplied before.
+os.environ["TF_SET_ONEDNN_FPMATH_MODE"] = "FP32"
 
 import numpy as np
 import pytest

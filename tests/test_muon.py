@@ -53,6 +53,18 @@ def test_a_matrix_is_updated_as_by_keras():
     assert np.allclose(ours, theirs, atol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(288, 32), (32, 3136)])
+def test_matrices_near_a_lower_rank_are_no_harder_than_for_keras(shape):
+    rows, _, columns = np.linalg.svd(random_gradients(shape, count=1)[0], full_matrices=False)
+    singular_values = np.geomspace(1, 1e-7, min(shape))
+    matrix = ((rows * singular_values) @ columns).astype("float32")
+    gradient = keras.ops.convert_to_tensor(matrix)
+    theirs = keras.optimizers.Muon(0.01).zeropower_via_newtonschulz5(gradient, 5)
+    theirs = keras.ops.convert_to_numpy(theirs)
+    ours = keras.ops.convert_to_numpy(muon().zeropower_via_newtonschulz5(gradient, 5))
+    assert np.abs(ours - theirs).max() < 0.003 * np.abs(theirs).max()
+
+
 def test_a_kernel_is_updated_as_the_matrix_of_its_patches():
     gradients = random_gradients((3, 3, 8, 16), count=3)
     of_kernel = update(muon(), np.zeros((3, 3, 8, 16), "float32"), gradients)

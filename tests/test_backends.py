@@ -95,8 +95,9 @@ def test_each_command(backend, trained, characters, tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    resumed, linear, geodesic, elsewhere = done.stderr.splitlines()  # no chatter
+    resumed, placing, linear, geodesic, elsewhere = done.stderr.splitlines()  # no chatter
     assert resumed.startswith("epoch 2/2")
+    assert "placing codes on a map" in placing
     assert "--path geodesic" in linear
     assert "building the graph" in geodesic
     assert elsewhere == linear

@@ -193,6 +193,23 @@ def test_data_below_a_path_that_is_not_utf8(characters, copied_run, tmp_path, ru
     assert json.loads((copied_run / "config.json").read_text())["data_root"] == str(root)
 
 
+def test_training_multiplies_in_bfloat16_and_nothing_else_does(copied_run, characters):
+    code = """
+import os, sys
+import autoencoder
+_, run, data_root = sys.argv
+del os.environ["TF_SET_ONEDNN_FPMATH_MODE"]
+autoencoder.cli(["morph", "--run-dir", run], standalone_mode=False)
+print(os.environ.get("TF_SET_ONEDNN_FPMATH_MODE"))
+words = ["--run-dir", run, "--data-root", data_root, "--epochs", "1", "--overwrite"]
+autoencoder.cli(["train", *words], standalone_mode=False)
+print(os.environ.get("TF_SET_ONEDNN_FPMATH_MODE"))
+"""
+    words = [sys.executable, "-c", code, copied_run, characters]
+    printed = subprocess.check_output(words, cwd=PROJECT, text=True)
+    assert [line for line in printed.splitlines() if line in ("None", "BF16")] == ["None", "BF16"]
+
+
 # ---- resume
 
 

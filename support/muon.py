@@ -42,7 +42,8 @@ class Muon(keras.optimizers.Muon):
             product = step @ product
             gram = step @ gram @ step
         product = product / norm
-        return keras.ops.reshape(matrix @ product if is_tall else product @ matrix, x.shape)
+        orthogonal = matrix @ product if is_tall else product @ matrix
+        return keras.ops.reshape(orthogonal, x.shape)
 
     def lr_adjust(self, x):
         """An update whose mean square does not depend on the size of the matrix."""

@@ -24,7 +24,9 @@ import numpy as np
 
 import dataset
 from dataset import IMAGE_SIZE
-from support import animation, endpoints, explorer, metrics, plots, runs
+from support import charts as plots
+from support import metrics
+from support import run as runs
 from support.console import (
     CONTEXT_SETTINGS,
     Commands,
@@ -35,7 +37,10 @@ from support.console import (
 )
 from support.files import file_fingerprint, locked, made_once, make_folder, replacing
 from support.lazy_keras import default_settings, keras, multiply_in_bfloat16
-from support.photo import open_picture, read_character
+from support.morph import endpoints
+from support.morph import pictures as animation
+from support.morph.photo import open_picture, read_character
+from support.page import export as explorer
 
 CODE_SIZE = 32  # numbers in a code
 BATCH_NORM_MOMENTUM = 0.7  # the first steps change so much that running means must follow quickly
@@ -103,7 +108,7 @@ def compile_for_training(autoencoder, learning_rate, epochs, steps_per_epoch):
     The learning rate falls along a cosine from its peak to 0 on the last step. Keras computes the
     loss from the last sigmoid's logits, so it stays exact where the network is certain and wrong.
     """
-    from support.muon import Muon
+    from support.training import Muon
 
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * steps_per_epoch)
     optimizer = Muon(schedule, weight_decay=WEIGHT_DECAY, adam_weight_decay=WEIGHT_DECAY)
@@ -272,7 +277,7 @@ def decode(autoencoder, codes):
     return p.clip(MIN_PROBABILITY, 1 - MIN_PROBABILITY)
 
 
-# ---- the straight line between codes; the geodesic is in support/geodesic.py
+# ---- the straight line between codes; the geodesic is in support/morph/geodesic.py
 
 
 def linear_path(a, b, steps):
@@ -496,7 +501,7 @@ def train_run(run, config, split, fingerprint, is_new):
 @default_settings()
 def open_for_training(run, config, x_train):
     """The autoencoder of last.keras; a fresh one, saved there, if no epoch is finished."""
-    import support.muon  # noqa: F401 - the optimizer in last.keras
+    import support.training  # noqa: F401 - the optimizer in last.keras
 
     steps = steps_in_epoch(len(x_train), config["batch_size"])
     path = run / "last.keras"
@@ -678,7 +683,7 @@ def morph_codes(trained, images, path, steps):
         notice("straight lines pass through shapes that are no characters; try --path geodesic")
         return linear_path(start, end, steps)
 
-    from support.geodesic import geodesic_path, open_graph
+    from support.morph.geodesic import geodesic_path, open_graph
 
     encode_images = functools.partial(encode, trained.autoencoder)
     decode_codes = functools.partial(decode, trained.autoencoder)
@@ -723,7 +728,7 @@ def write_morph(path, ends, codes, frames, title, scale):
 @again_with_new_model
 def explore(run_dir, data_root, out):
     """Make a page to play with the network in a browser; it works offline."""
-    from support import geodesic
+    from support.morph import geodesic
 
     target = choose_output(out, Path(run_dir), "explore.html")
     trained = open_run(run_dir, data_root)

@@ -24,9 +24,9 @@ import click
 import numpy as np
 
 from support.console import CONTEXT_SETTINGS, Commands, InputError, must_end_in, notice
-from support.download import RETRIES, DownloadError, fetch
+from support.emnist.download import RETRIES, DownloadError, fetch
+from support.emnist.idx import convert, read_mapping, read_numbers, write_idx, write_mapping
 from support.files import array_fingerprint, has_changed, locked, read_npz, save_npz, stamp
-from support.idx import convert, read_mapping, read_numbers, write_idx, write_mapping
 from support.misnamed import ZIP_NAMES, find_misnamed
 
 # ---- what EMNIST is
@@ -52,7 +52,7 @@ URLS = (  # two zips with the same members, all six splits
     "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip",
     "https://rds.westernsydney.edu.au/Institutes/MARCS/BENS/EMNIST/emnist-gzip.zip",
 )
-MD5_FILE = Path(__file__).resolve().parent / "support/nist.md5"  # as md5sum writes it
+MD5_FILE = Path(__file__).resolve().parent / "support/emnist/nist.md5"  # as md5sum writes it
 MD5 = dict(line.split()[::-1] for line in MD5_FILE.read_text("utf-8").splitlines())
 
 
@@ -455,7 +455,7 @@ def _find_demo(data_root):
 
 def write_demo(folder):
     """Draws the demo set into `folder`, as binary files with Balanced's names and layout."""
-    from support.demo import draw_demo_set
+    from support.emnist.demo import draw_demo_set
 
     notice(f"drawing the demo set in {folder}")
     split = Split("balanced", folder, "demo")
@@ -534,7 +534,7 @@ def prepare(split, data_root):
 )
 def preview(split, data_root, out):
     """Draw the first ten training images of each class."""
-    from support.plots import draw_preview
+    from support.charts import draw_preview
 
     found = split_in(data_root, split)
     out = Path(out or f"preview-{split}.png")

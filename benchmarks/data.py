@@ -31,8 +31,8 @@ from dataset import (
     split_option,
 )
 from support.console import CONTEXT_SETTINGS
+from support.emnist.idx import SCRIPT
 from support.files import save_npz, stamp
-from support.idx import SCRIPT
 
 IMAGES_HEADER = 16  # bytes before the pixels in an idx file of images
 

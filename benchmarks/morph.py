@@ -39,10 +39,10 @@ from autoencoder import (
 )
 from dataset import IMAGE_SIZE, data_root_option, load_emnist
 from support.console import CONTEXT_SETTINGS, notice
-from support.endpoints import draw_pairs
 from support.files import make_folder, replacing
-from support.geodesic import build_graph, geodesic_path, pen_width
 from support.lazy_keras import keras
+from support.morph.endpoints import draw_pairs
+from support.morph.geodesic import build_graph, geodesic_path, pen_width
 
 BLUR_WIDTHS = (0.0, 0.35, 0.5, 0.65, 0.8, 1.0)  # pixels
 BETWEEN = (0.3, 0.7)  # the share of the second image in what is made of two

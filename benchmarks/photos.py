@@ -24,11 +24,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from autoencoder import encode, open_run, run_dir_option
 from dataset import CLASSES, IMAGE_SIZE, data_root_option
+from support.charts import draw_read
 from support.console import CONTEXT_SETTINGS, InputError
-from support.demo import draw_demo_set
+from support.emnist.demo import draw_demo_set
 from support.files import replacing
-from support.photo import open_picture, read_character
-from support.plots import draw_read
+from support.morph.photo import open_picture, read_character
 
 SIDE = 800  # pixels of a page
 WHITE = 240.0

@@ -363,7 +363,7 @@ def build_variant_decoder(variant):
 
 def compile_variant(model, variant, epochs, steps_per_epoch):
     """compile_for_training, changed as the variant says."""
-    from support.muon import Muon
+    from support.training import Muon
 
     schedule = keras.optimizers.schedules.CosineDecay(
         variant.learning_rate, epochs * steps_per_epoch

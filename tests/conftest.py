@@ -23,7 +23,7 @@ from click.testing import CliRunner
 
 import autoencoder
 import dataset
-from support.demo import draw_demo_set
+from support.emnist.demo import draw_demo_set
 from support.files import PARTIAL
 
 PROJECT = Path(__file__).parent.parent

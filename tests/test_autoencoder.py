@@ -17,10 +17,10 @@ from PIL import Image
 import autoencoder
 import dataset
 from autoencoder import cli, linear_path
-from support.demo import draw_demo_set
+from support.emnist.demo import draw_demo_set
 from support.lazy_keras import keras
 from support.metrics import cross_entropy
-from support.runs import RUN_FILES
+from support.run import RUN_FILES
 
 RUN = ("train", "--data", "emnist", "--batch-size", "32")
 

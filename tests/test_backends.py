@@ -18,7 +18,7 @@ from conftest import PROJECT, script
 import autoencoder
 import dataset
 from support.lazy_keras import keras
-from support.runs import read_history
+from support.run import read_history
 
 # Runs commands of autoencoder.py one after another, so that the backend is imported once.
 PROGRAM = """

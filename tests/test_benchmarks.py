@@ -14,7 +14,7 @@ from autoencoder import build_autoencoder, compile_for_training
 from benchmarks import data, morph, photos, speed, training
 from benchmarks.training import VARIANTS, Curve, Variant
 from dataset import IMAGE_SIZE
-from support.demo import draw_demo_set
+from support.emnist.demo import draw_demo_set
 from support.lazy_keras import keras
 
 

@@ -1,4 +1,4 @@
-"""explorer.py: the page in a real browser agrees with Keras, and answers mouse and keyboard."""
+"""page/export.py: the page in a real browser agrees with Keras, and answers mouse and keyboard."""
 
 import base64
 import io
@@ -14,9 +14,10 @@ from PIL import Image
 from scipy.ndimage import convolve1d
 
 import autoencoder
-from support import explorer, geodesic
 from support.console import InputError
 from support.lazy_keras import keras
+from support.morph import geodesic
+from support.page import export as explorer
 
 TITLE = "{{block}} $x <!--<script>&"
 NAMES = {0: "<", 1: "&", 2: "{"}

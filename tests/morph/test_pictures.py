@@ -1,4 +1,4 @@
-"""animation.py: GIF and page read back, the page in a real browser, and sizes that are refused."""
+"""pictures.py: GIF and page read back, the page in a real browser, and sizes that are refused."""
 
 import base64
 import io
@@ -10,7 +10,7 @@ import pytest
 from conftest import check_quiet, open_page, resize
 from PIL import Image
 
-from support.animation import MAX_PIXELS, MAX_SIDE, check_size, write_gif, write_html
+from support.morph.pictures import MAX_PIXELS, MAX_SIDE, check_size, write_gif, write_html
 
 SIDE = 28
 TITLE = "{{block}} $x <!--<script>&"

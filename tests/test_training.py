@@ -7,7 +7,7 @@ from support.lazy_keras import keras
 
 
 def muon(**settings):
-    from support.muon import Muon
+    from support.training import Muon
 
     return Muon(learning_rate=0.01, weight_decay=0, adam_weight_decay=0, **settings)
 
@@ -46,7 +46,7 @@ def test_a_matrix_is_updated_as_by_keras():
     gradients = random_gradients(shape, count=3)
     start = np.full(shape, 0.1, "float32")
     settings = {"learning_rate": 0.01, "weight_decay": 0.1}
-    from support.muon import Muon
+    from support.training import Muon
 
     ours = update(Muon(**settings), start, gradients)
     theirs = update(keras.optimizers.Muon(**settings), start, gradients)

@@ -13,7 +13,7 @@ import numpy as np
 from support.console import InputError, progress_bar
 from support.files import replacing
 
-SCRIPT = Path(__file__).resolve().parent.parent / "convert_idx.sh"
+SCRIPT = Path(__file__).resolve().parents[2] / "convert_idx.sh"
 TEXT_OF_PIXEL = 2.5  # bytes, roughly: a digit and a space for paper, more for ink
 GLANCE = 0.2  # seconds between two looks at how much text there is
 

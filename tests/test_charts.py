@@ -1,4 +1,4 @@
-"""plots.py: each picture, read back."""
+"""charts.py: each picture, read back."""
 
 import os
 import subprocess
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from support import plots
-from support.endpoints import picture_pairs
+from support import charts as plots
+from support.morph.endpoints import picture_pairs
 
 HISTORY = [
     {"epoch": 1, "loss": 0.3, "val_loss": 0.2},
@@ -93,7 +93,7 @@ def test_pictures_do_not_depend_on_the_users_settings(tmp_path):
     (tmp_path / "here").mkdir()
     (tmp_path / "there").mkdir()
     draw_all(tmp_path / "here")
-    code = "import sys, pathlib, test_plots; test_plots.draw_all(pathlib.Path(sys.argv[1]))"
+    code = "import sys, pathlib, test_charts; test_charts.draw_all(pathlib.Path(sys.argv[1]))"
     tests = Path(__file__).parent
     paths = os.pathsep.join([str(tests), str(tests.parent)])
     subprocess.run(

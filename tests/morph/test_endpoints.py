@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 
 from support.console import InputError
-from support.endpoints import check_choice, draw_pairs, picture_pairs, random_pairs, word_pairs
+from support.morph.endpoints import (
+    check_choice,
+    draw_pairs,
+    picture_pairs,
+    random_pairs,
+    word_pairs,
+)
 
 NAMES = {10: "A", 11: "B", 12: "C", 36: "a"}  # c has no class of its own, and stands for C
 Y = np.array([10, 10, 10, 36, 12, 12])  # A A A a C C; there is no B

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from support.demo import STROKES, draw_character, draw_demo_set, draw_way, read_strokes
+from support.emnist.demo import STROKES, draw_character, draw_demo_set, draw_way, read_strokes
 
 BALANCED = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"
 

@@ -11,7 +11,7 @@ from scipy.special import expit
 from sklearn.datasets import make_moons
 
 from support.console import InputError
-from support.geodesic import INLIER_SHARE, build_graph, geodesic_path, open_graph, pen_width
+from support.morph.geodesic import INLIER_SHARE, build_graph, geodesic_path, open_graph, pen_width
 
 
 def ring(count=2000, size=32, noise=0.02, seed=0):

@@ -10,7 +10,7 @@ import io
 import click
 import numpy as np
 
-from support import pages
+from support import page as pages
 from support.files import replacing
 
 MAX_PIXELS = 300_000_000  # of all frames: they are held in memory

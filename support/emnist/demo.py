@@ -1,6 +1,6 @@
 """A made-up stand-in for EMNIST Balanced: handwriting that needs no data and no network.
 
-    from support.demo import draw_demo_set
+    from support.emnist.demo import draw_demo_set
     (x_train, y_train), (x_test, y_test) = draw_demo_set(image_size=28)
 
 Each of the 47 characters consists of a few pen strokes, in the ways people write it (STROKES).

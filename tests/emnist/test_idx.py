@@ -1,4 +1,4 @@
-"""support/idx.py: idx files, texts of numbers, and mapping files."""
+"""support/emnist/idx.py: idx files, texts of numbers, and mapping files."""
 
 import io
 import re
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from conftest import idx, random_set, write_files
 
-import support.idx
+import support.emnist.idx
 from support.console import InputError
-from support.idx import convert, read_mapping, read_numbers, write_idx, write_mapping
+from support.emnist.idx import convert, read_mapping, read_numbers, write_idx, write_mapping
 
 
 def test_idx_files_are_as_their_description_says(tmp_path):
@@ -33,7 +33,7 @@ def test_the_progress_bar_of_a_conversion_goes_on(tmp_path, monkeypatch, gz):
 
     write_files(tmp_path, random_set(3000), random_set(10), gz=gz)
     files = list(tmp_path.iterdir())
-    monkeypatch.setattr(support.idx, "GLANCE", 0.01)
+    monkeypatch.setattr(support.emnist.idx, "GLANCE", 0.01)
     monkeypatch.setattr(sys, "stderr", Terminal())
     convert(tmp_path, "balanced", tmp_path, files)
     percents = [int(percent) for percent in re.findall(r"(\d+)%", sys.stderr.getvalue())]

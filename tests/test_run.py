@@ -1,4 +1,4 @@
-"""support/runs.py: a run's configuration, its history and its files."""
+"""support/run.py: a run's configuration, its history and its files."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import sys
 import pytest
 from conftest import PROJECT
 
-from support import runs
+from support import run as runs
 from support.console import InputError
 from support.lazy_keras import keras
 
@@ -69,7 +69,7 @@ def test_a_folder_with_such_names_and_no_configuration_is_somebodys(tmp_path, na
 
 
 def test_a_configuration_is_read_in_any_locale(folder):
-    code = "from pathlib import Path; import sys; from support import runs"
+    code = "from pathlib import Path; import sys; from support import run as runs"
     code += "; print(ascii(runs.read_config(Path(sys.argv[1]))['data_root']))"
     latin = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     command = [sys.executable, "-c", code, str(folder)]

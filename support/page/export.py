@@ -2,7 +2,7 @@
 
 The page runs the network itself. It carries the encoder and the decoder as lists of layers, all
 arrays in one compressed block, and a small graph of training codes. Its geodesics are those of
-support/geodesic.py in that graph.
+support/morph/geodesic.py in that graph.
 """
 
 import base64
@@ -11,7 +11,7 @@ import json
 
 import numpy as np
 
-from support import pages
+from support import page as pages
 from support.console import InputError
 from support.files import make_folder, replacing
 from support.lazy_keras import keras
@@ -43,7 +43,7 @@ SUPPORTED_DEFAULTS = {  # settings of layers that the page knows with these valu
     "use_bias": True,
 }
 TRAINING_CODES = 10_000  # from which the graph is made
-GEODESIC_SETTINGS = (  # constants of support/geodesic.py that the page needs
+GEODESIC_SETTINGS = (  # constants of support/morph/geodesic.py that the page needs
     "CORNERS",
     "END_NEIGHBOURS",
     "FRAME_NEIGHBOURS",
@@ -215,7 +215,7 @@ def write_page(
         codes: (N, D), of the images.
         points: (N, 2), where the images lie on the map.
         graph: a CodeGraph of at most TRAINING_CODES training codes, built with the decoder.
-        settings: dict of the constants in support/geodesic.py; the page takes GEODESIC_SETTINGS.
+        settings: dict of the constants in support/morph/geodesic.py, GEODESIC_SETTINGS.
         graph_codes: {"page": ..., "program": ...}, of how many training codes each makes its graph.
         made_from: dict of the fingerprints of what the page was made from, which it carries.
 

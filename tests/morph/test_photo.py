@@ -7,8 +7,8 @@ from scipy import ndimage
 
 from benchmarks.photos import CONDITIONS, photograph
 from support.console import InputError
-from support.demo import draw_demo_set
-from support.photo import read_character
+from support.emnist.demo import draw_demo_set
+from support.morph.photo import read_character
 
 (DRAWN, _), _ = draw_demo_set(28, 4, 1)  # four of each class
 CHARACTERS = DRAWN / np.float32(255)

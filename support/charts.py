@@ -117,7 +117,7 @@ def _font(size):
 def draw_morph(path, frames, endpoints, title):
     """Draws the frames of a morph, a strip for each row, between the images that it joins.
 
-    frames: (rows, steps, H, W) in [0, 1]. endpoints: an Endpoints of support.endpoints.
+    frames: (rows, steps, H, W) in [0, 1]. endpoints: an Endpoints of support.morph.endpoints.
     """
     _, _, height, width = frames.shape
     gap = np.zeros((height, width // 4))

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from conftest import PROJECT, leftovers, wait_until
 
-import support.download
+import support.emnist.download
 from support.console import InputError
-from support.download import DownloadError, fetch
+from support.emnist.download import DownloadError, fetch
 
 NAMES = ("train.gz", "mapping.txt", "test.gz")
 FILES = {name: np.random.default_rng(i).bytes(200_000) for i, name in enumerate(NAMES)}
@@ -167,7 +167,7 @@ def test_a_busy_server_is_asked_again(serve, tmp_path):
 def test_a_download_that_breaks_off_goes_on_at_the_second_address(
     serve, tmp_path, monkeypatch, fault
 ):
-    monkeypatch.setattr(support.download, "TIMEOUT", (10, 0.5))
+    monkeypatch.setattr(support.emnist.download, "TIMEOUT", (10, 0.5))
     first, second = serve(faults=[None, None, None, fault]), serve()
     fetch(tmp_path, MEMBERS, [first.url, second.url])
     assert contents(tmp_path) == FILES
@@ -177,7 +177,7 @@ def test_a_download_that_breaks_off_goes_on_at_the_second_address(
 DOWNLOAD = """
 import sys
 from pathlib import Path
-from support.download import fetch
+from support.emnist.download import fetch
 fetch(Path(sys.argv[1]), eval(sys.argv[2]), [sys.argv[3]])
 """
 
@@ -230,7 +230,7 @@ FAILURES = {  # message: the server
 
 @pytest.mark.parametrize("message", FAILURES)
 def test_a_failure_is_told_and_the_second_address_helps(serve, tmp_path, monkeypatch, message):
-    monkeypatch.setattr(support.download, "TIMEOUT", (10, 0.5))
+    monkeypatch.setattr(support.emnist.download, "TIMEOUT", (10, 0.5))
     bad = serve(**FAILURES[message])
     with pytest.raises(DownloadError) as error:
         fetch(tmp_path, MEMBERS, [bad.url], retries=1)
@@ -281,7 +281,7 @@ def test_a_proxy_that_refuses(serve, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("length", [0, None])
 def test_a_zip_longer_than_allowed(serve, tmp_path, monkeypatch, length):
-    monkeypatch.setattr(support.download, "LARGEST", 1_000_000)
+    monkeypatch.setattr(support.emnist.download, "LARGEST", 1_000_000)
     server = serve(ranges=False, length=length)
     with pytest.raises(DownloadError, match="the zip is over 1,000,000 bytes"):
         fetch(tmp_path, MEMBERS, [server.url])

@@ -1,0 +1,1 @@
+"""EMNIST's side jobs: NIST's file formats, the download, and the made-up demo set."""

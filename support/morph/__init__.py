@@ -1,0 +1,1 @@
+"""What a morph consists of: its endpoints, the paths between them, and pictures."""

@@ -1,12 +1,17 @@
-"""Notices, progress bars, errors in one line, and exit codes."""
+"""Notices, paths on the command line, errors in one line, and exit codes."""
 
-import contextlib
+import errno
 import os
+import shlex
 import sys
+from pathlib import Path
 
 import click
 
+from support import INSTALL
+
 CONTEXT_SETTINGS = {"show_default": True, "help_option_names": ["-h", "--help"]}
+READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class InputError(ValueError):
@@ -18,27 +23,31 @@ def notice(message):
     click.echo(message, err=True)
 
 
-@contextlib.contextmanager
-def progress_bar(label, length, items=None):
-    """Yields a progress bar on stderr; it is hidden without a label, or where that is no terminal.
+def command_line(script, *words):
+    """The text of a command line that runs dataset.py or autoencoder.py, for messages."""
+    called = Path(sys.argv[0])
+    if called.name in ("dataset.py", "autoencoder.py"):
+        script = called.with_name(script)  # the user may stand in another folder
+    return shlex.join(["python", *map(str, (script, *words))])
 
-    with progress_bar("reading", len(lines), lines) as bar:
-        for line in bar: ...
 
-    Without items, bar.update(n) says that n more steps of `length` are done.
+class PathType(click.Path):
+    """A path on the command line, as a Path; `~` is expanded.
+
+    endings: the name must end in one of these, in upper or lower case, after at least one letter.
     """
-    bar = click.progressbar(
-        items,
-        length,
-        label,
-        hidden=label is None or not sys.stderr.isatty(),
-        file=sys.stderr,
-        update_min_steps=length // 100,  # drawing takes longer than many a step
-    )
-    with bar:
-        yield bar
-        bar.finish()
-        bar.render_progress()
+
+    def __init__(self, *endings, **options):
+        super().__init__(path_type=Path, **options)
+        self.endings = endings
+
+    def convert(self, value, param, ctx):
+        if not str(value):
+            self.fail("expected a name, found nothing", param, ctx)
+        path = super().convert(os.path.expanduser(value), param, ctx)
+        if self.endings and path.suffix.lower() not in self.endings:
+            self.fail(f"expected a name that ends in {' or '.join(self.endings)}", param, ctx)
+        return path
 
 
 class Commands(click.Group):
@@ -51,21 +60,22 @@ class Commands(click.Group):
         os.environ["MPLBACKEND"] = "agg"  # a command opens no window, whatever a notebook has set
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:  # as by `| head`: click ends quietly
+        except BrokenPipeError:  # e.g. `| head`: click ends quietly
             raise
-        except (InputError, OSError) as error:
-            raise click.ClickException(" ".join(str(error).splitlines())) from error
+        except (InputError, OSError, MemoryError, ImportError) as error:
+            raise click.ClickException(explain(error)) from error
         except KeyboardInterrupt:
             notice("Interrupted.")
             sys.exit(130)
 
 
-def must_end_in(*suffixes):
-    """A callback of a click option: the file's name must end in one of these."""
-
-    def check(ctx, param, value):
-        if value and not value.lower().endswith(suffixes):
-            raise click.BadParameter(f"expected a name that ends in {' or '.join(suffixes)}")
-        return value
-
-    return check
+def explain(error):
+    """What went wrong and what to do, in one line."""
+    message = " ".join(str(error).splitlines())
+    if isinstance(error, ImportError):
+        return f"{message}: {INSTALL}"
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {message}"
+    if isinstance(error, OSError) and error.errno in READ_ONLY:
+        return f"{message}: give another folder with --data-root, --run-dir or --out"
+    return message

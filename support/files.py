@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import time
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from support.console import InputError, notice
 PARTIAL = ".emnist-autoencoder-partial-"  # begins the names of files that are being written
 DAY = 24 * 60 * 60  # seconds; a partial file that old was left behind by a killed command
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)  # a file system without flock
-READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+# ---- writing
 
 
 @contextlib.contextmanager
@@ -34,11 +36,11 @@ def replacing(path):
 
 @contextlib.contextmanager
 def temporary(path):
-    """Yields a random path beside `path`; what stands there at the end is removed."""
+    """Yields a random path beside `path`; the file there is removed at the end."""
     partial = path.with_name(PARTIAL + secrets.token_hex(8) + path.suffix)
     try:
         yield partial
-    except OSError as error:
+    except OSError as error:  # the message names the file to come, not the partial one
         if error.errno and error.filename in (None, str(partial)):
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
@@ -46,16 +48,22 @@ def temporary(path):
         partial.unlink(missing_ok=True)
 
 
-def make_folder(folder):
-    """Makes a folder and those above it, where they are missing.
-
-    Raises:
-        InputError: a file or a broken link stands in its place.
-    """
+@contextlib.contextmanager
+def by_product(path):
+    """For a file beside the result that was asked for: prints a notice if it cannot be written."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise InputError(f"{folder}: a file or a broken link, expected a folder") from error
+        yield
+    except OSError as error:
+        notice(f"{path} is not saved: {error.strerror or error}")
+
+
+def write_json(path, content):
+    path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+
+
+# ---- locking
+
+_locked_here = set()  # (device, inode) of the folders that this process has locked
 
 
 @contextlib.contextmanager
@@ -63,16 +71,23 @@ def locked(folder, wait=True):
     """Makes a folder and locks it, so that other processes of this program keep out.
 
     If another process holds the lock, this one waits, or raises OSError if `wait` is false. The
-    lock ends with its process. Where the file system has no locks, a notice says so. Partial files
-    older than a day, left by killed commands, are removed.
+    lock ends with its process. If the file system has no locks, a notice says so. Partial files
+    and folders older than a day, left by killed commands, are removed.
     """
-    make_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    status = folder.stat()
+    identity = (status.st_dev, status.st_ino)
+    if identity in _locked_here:  # e.g. a run folder that is the data folder, too
+        yield
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         _lock(handle, folder, wait)
+        _locked_here.add(identity)
         _remove_old_partial_files(folder)
         yield
     finally:
+        _locked_here.discard(identity)
         os.close(handle)
 
 
@@ -92,14 +107,42 @@ def _lock(handle, folder, wait):
 
 def _remove_old_partial_files(folder):
     for path in folder.glob(f"{PARTIAL}*"):
-        with contextlib.suppress(
-            OSError
-        ):  # another command removed it first, or it may not be ours
+        with contextlib.suppress(OSError):  # another command removed it first, or it is not ours
             if path.lstat().st_mtime < time.time() - DAY:
-                path.unlink()
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-# ---- what a result was made from
+# ---- reading
+
+
+@contextlib.contextmanager
+def reading(path, advice):
+    """Turns an error about the content of a file into an InputError with the advice.
+
+    Only bytes that were read and are wrong make a file damaged. An error of the system, too little
+    memory and a missing package are not the file's fault, so they stay as they are.
+    """
+    try:
+        yield
+    except (MemoryError, ImportError, InputError):
+        raise
+    except Exception as error:  # numpy, zipfile and Keras raise whatever the damage leads to
+        if isinstance(error, OSError) and error.errno:
+            raise OSError(error.errno, error.strerror, str(path)) from error  # names the file
+        reason = str(error).split("\n")[0] or type(error).__name__
+        found = disguise(path) or f"damaged ({reason})"
+        raise InputError(f"{path}: {found}; {advice}") from error
+
+
+def disguise(path):
+    """What a file really is, if it is a Git LFS pointer or a web page; else None."""
+    with open(path, "rb") as file:
+        start = file.read(100)
+    if start.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer, not the file itself (run: git lfs pull)"
+    if start.lstrip().startswith(b"<"):
+        return "a web page"
+    return None
 
 
 def file_fingerprint(path):
@@ -121,21 +164,14 @@ def _new_hash():
     return hashlib.blake2b(digest_size=16)
 
 
-def stamp(path):
-    """Identifies a version of a file: [bytes, time of change in nanoseconds, fingerprint]."""
-    status = path.stat()
-    return [status.st_size, status.st_mtime_ns, file_fingerprint(path)]
-
-
-def has_changed(path, saved):
-    """Whether a file differs from its saved stamp; a copy with another time does not."""
-    status = path.stat()
-    if [status.st_size, status.st_mtime_ns] == saved[:2]:
-        return False
-    return status.st_size != saved[0] or file_fingerprint(path) != saved[2]
-
-
 # ---- npz files
+
+
+@contextlib.contextmanager
+def reading_npz(path, advice):
+    """Yields the arrays of an npz by name, each read when it is asked for; else like `reading`."""
+    with reading(path, advice), open(path, "rb") as file, np.load(file) as npz:
+        yield npz
 
 
 def save_npz(path, arrays, note):
@@ -144,45 +180,20 @@ def save_npz(path, arrays, note):
         np.savez(file, note=json.dumps(note), **arrays)
 
 
-def read_npz(path, names=None):
-    """The arrays by name that save_npz wrote, and their note; {} if there is no note.
-
-    names: only these arrays are read; by default all.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        InputError: the file is damaged, lacks an array, or is not an npz of plain arrays.
-    """
-    try:
-        with open(path, "rb") as opened, np.load(opened) as file:
-            wanted = file.files if names is None else names
-            arrays = {name: file[name] for name in wanted if name != "note"}
-            note = json.loads(str(file["note"])) if "note" in file else {}
-    except (FileNotFoundError, IsADirectoryError, PermissionError):
-        raise
-    except Exception as error:  # numpy and zipfile raise whatever the damage leads to
-        raise InputError(f"{path}: damaged ({str(error) or type(error).__name__})") from error
-    return arrays, note
-
-
 def made_once(path, note, make):
-    """The arrays of an npz that has this note; else those of `make`, which are saved there.
+    """The arrays of the npz at `path` if it has this note; else those of `make`, saved there.
 
-    make: a function that returns a dict of arrays. Where the folder is read-only, a notice says so.
+    make: a function that returns a dict of arrays.
     """
     try:
-        arrays, saved_note = read_npz(path)
-        if saved_note == note:
-            return arrays
+        with reading_npz(path, "making it again") as npz:
+            if json.loads(str(npz["note"])) == note:
+                return {name: npz[name] for name in npz if name != "note"}
     except FileNotFoundError:
         pass
-    except InputError as error:
-        notice(f"{error}: rebuilding it")
+    except (InputError, OSError) as error:
+        notice(str(error))
     arrays = make()
-    try:
+    with by_product(path):
         save_npz(path, arrays, note)
-    except OSError as error:
-        if error.errno not in READ_ONLY:
-            raise
-        notice(f"{path.parent} is read-only: {path.name} is not saved")
     return arrays

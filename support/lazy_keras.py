@@ -8,16 +8,13 @@ So `--help` answers at once, and code that uses Keras reads as it does everywher
 """
 
 import contextlib
-import ctypes
 import functools
 import gc
 import os
-import sys
 
 from support.console import InputError
 
 BACKENDS = ("tensorflow", "jax", "torch")  # those of Keras that can train
-M_TOP_PAD = -2  # from glibc's malloc.h
 
 
 class _LazyKeras:
@@ -32,11 +29,11 @@ keras = _LazyKeras()
 def _import_keras():
     """Imports Keras, on TensorFlow unless KERAS_BACKEND names another backend.
 
+    Keras's settings become float32 and channels last, whatever keras.json says.
+
     Raises:
-        InputError: KERAS_BACKEND names none that can train, or one that is not installed.
+        InputError: KERAS_BACKEND names none that can train, or one that cannot start.
     """
-    if "keras" in sys.modules:  # a notebook has imported it
-        return sys.modules["keras"]
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if backend not in BACKENDS:
         raise InputError(f"KERAS_BACKEND={backend}: choose one of {', '.join(BACKENDS)}")
@@ -44,29 +41,48 @@ def _import_keras():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Else PyTorch's threads spin while they wait: 38 s an epoch, not 3 s, on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    _keep_freed_memory()
     try:
         with _silent_stderr(), _no_garbage_collection():
             import keras
+
+            keras.ops.zeros(1)  # starts the backend, e.g. a GPU's driver
+            if backend != "tensorflow":
+                _keep_tensorflow_out()
     except ImportError as error:
+        if backend == "tensorflow":
+            raise
+        raise InputError(f"{error}: install {backend}, or unset KERAS_BACKEND") from error
+    except Exception as error:  # each backend has its own
+        reason = str(error).split("\n")[0] or type(error).__name__
         raise InputError(
-            f"Keras cannot be imported with KERAS_BACKEND={backend} ({error}): install that "
-            "backend, or unset the variable"
+            f"Keras cannot start the backend {backend} ({reason}): check its driver, or choose "
+            "another with KERAS_BACKEND"
         ) from error
-    if backend != "tensorflow":
-        _keep_tensorflow_out()
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+    keras.config.set_image_data_format("channels_last")
     return keras
 
 
 def _keep_tensorflow_out():
-    """Tells Keras that there is no TensorFlow.
+    """Tells Keras on another backend that there is no TensorFlow.
 
-    On another backend Keras would import it where it is installed, only to ask whether an object is
-    one of TensorFlow's. That takes seconds, and TensorFlow writes its messages to stderr.
+    Else it would import it where it is installed, only to ask whether an object is one of
+    TensorFlow's, and TensorFlow would write its messages to stderr.
     """
     from keras.src.utils.module_utils import tensorflow
 
     tensorflow._available = False
+
+
+@contextlib.contextmanager
+def _no_garbage_collection():
+    """Turns off garbage collection during the import, which then takes a sixth less time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @contextlib.contextmanager
@@ -80,57 +96,3 @@ def _silent_stderr():
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)
-
-
-@contextlib.contextmanager
-def _no_garbage_collection():
-    """Saves Python the search for garbage in what an import makes, a tenth of the import's time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()  # later searches leave out what is there now
-        if was_enabled:
-            gc.enable()
-
-
-def _keep_freed_memory():
-    """Lets the C library keep 64 MB of freed memory for the next request.
-
-    TensorFlow frees and requests some 200 MB in each training step. If all of it went back to the
-    system, page faults would take nearly as long as the computation.
-    """
-    with contextlib.suppress(AttributeError, OSError):  # only glibc has mallopt
-        ctypes.CDLL(None).mallopt(M_TOP_PAD, 64 << 20)
-
-
-def multiply_in_bfloat16():
-    """Lets TensorFlow train a tenth quicker on processors with AMX.
-
-    They multiply in bfloat16 and add up in float32, as GPUs do with TF32. All weights and results
-    stay float32. TensorFlow asks for this once, when a process first multiplies: later it changes
-    nothing. Other processors, and PyTorch and JAX, do as before.
-    """
-    os.environ.setdefault("TF_SET_ONEDNN_FPMATH_MODE", "BF16")
-
-
-@contextlib.contextmanager
-def default_settings():
-    """Keras's own defaults, float32 and channels last, whatever a notebook or keras.json has set.
-
-    As a decorator, `@default_settings()`, it holds for a whole function. The settings that were
-    there come back afterwards.
-    """
-    floatx = keras.config.floatx()
-    image_data_format = keras.config.image_data_format()
-    dtype_policy = keras.config.dtype_policy()
-    keras.config.set_floatx("float32")
-    keras.config.set_image_data_format("channels_last")
-    keras.config.set_dtype_policy("float32")
-    try:
-        yield
-    finally:
-        keras.config.set_floatx(floatx)
-        keras.config.set_image_data_format(image_data_format)
-        keras.config.set_dtype_policy(dtype_policy)

@@ -44,6 +44,17 @@ def start(*words):
         ("InputError('bad\\nfile: look\\n there')", "bad file: look  there"),
         ("FileNotFoundError('no data')", "no data"),
         ("OSError(28, 'No space left on device', 'f')", "[Errno 28] No space left on device: 'f'"),
+        (
+            "OSError(13, 'Permission denied', 'data')",
+            "[Errno 13] Permission denied: 'data': give another folder with --data-root, --run-dir "
+            "or --out",
+        ),
+        ("MemoryError('337 MiB')", "not enough memory: 337 MiB"),
+        (
+            "ImportError('No module named keras')",
+            "No module named keras: activate the environment (. .venv/bin/activate) or install "
+            "requirements.txt",
+        ),
     ],
 )
 def test_an_error_is_one_line(error, message):

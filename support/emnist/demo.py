@@ -1,22 +1,21 @@
 """A made-up stand-in for EMNIST Balanced: handwriting that needs no data and no network.
 
     from support.emnist.demo import draw_demo_set
-    (x_train, y_train), (x_test, y_test) = draw_demo_set(image_size=28)
+    (x_train, y_train), (x_test, y_test) = draw_demo_set()
 
 Each of the 47 characters consists of a few pen strokes, in the ways people write it (STROKES).
-Every image is drawn by a made-up hand of its own: points slip, strokes run too far or stop short;
-it writes round or sharp, leans, stretches and bends, and its pen is thin or thick. The ink is then
-centred and softened like EMNIST's. The whole set, 13,160 images, takes a few seconds.
+Every image is drawn by a made-up hand of its own: points slip, it leans, stretches and bends, and
+its pen is thin or thick. The ink is then centred and softened like EMNIST's. The whole set, 13,160
+images, takes a few seconds.
 """
 
 import numpy as np
 
-from support.console import progress_bar
+from support.emnist.idx import IMAGE_SIZE
 
 MARGIN = 2  # empty pixels around the ink
 PEN_RADIUS = 1.5  # pixels, of the typical pen
 BLUR = (0.7, 1.3)  # pixels over which the edge of the ink fades: the sharpest and the softest image
-HASTE = (0.2, 0.7)  # 0: through every point, corners sharp; 1: past the points, corners round
 PIECES = 4  # short lines that draw a stroke from one point to the next
 BATCH = 128  # images drawn at once, few enough to stay in the processor's cache
 
@@ -95,31 +94,30 @@ STROKES = {
 }
 # fmt: on
 
-# The curve from the second (t = 0) to the third (t = 1) of four points in a row: the weight of each
+# A curve from the second (t = 0) to the third (t = 1) of four points in a row: the weight of each
 # point (column) in the factor of 1, t, t**2 and t**3 (row).
 THROUGH = np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]]) / 2  # Catmull-Rom
 PAST = np.array([[1, 4, 1, 0], [-3, 0, 3, 0], [3, -6, 3, 0], [-1, 3, -3, 1]]) / 6  # B-spline
+CURVE = (THROUGH + PAST) / 2  # near the points, and round where these are not
 POWERS = np.linspace(0, 1, PIECES + 1)[:, None] ** np.arange(4)  # a row for each t on the curve
 
 
-def draw_demo_set(image_size, train_per_class=240, test_per_class=40, seed=2017):
+def draw_demo_set(train_per_class=240, test_per_class=40, seed=2017):
     """Draws the demo set; the same arguments always draw the same images.
 
     Args:
-        image_size: pixels a side.
         train_per_class, test_per_class: images of each of the 47 classes.
         seed: of the random generator; there is only one.
 
     Returns:
-        (x_train, y_train), (x_test, y_test). x: (N, image_size, image_size) uint8, upright, 0 is
+        (x_train, y_train), (x_test, y_test). x: (N, 28, 28) uint8, upright, 0 is
         paper and 255 ink. y: (N,) uint8, EMNIST Balanced's labels 0..46. Classes are mixed. The end
         of the training part is meant for validation: as long as the test part, it holds each class
         equally often.
     """
     rng = np.random.default_rng(seed)
     per_class = train_per_class + test_per_class
-    with progress_bar("drawing", len(STROKES), STROKES) as characters:
-        classes = [draw_character(each, per_class, image_size, rng) for each in characters]
+    classes = [draw_character(character, per_class, rng) for character in STROKES]
     images = np.stack(classes)
 
     validation_start = max(train_per_class - test_per_class, 0)
@@ -139,7 +137,7 @@ def mix_classes(images, rng):
     return x[order], y[order]
 
 
-def draw_character(character, count, image_size, rng):
+def draw_character(character, count, rng):
     """Draws `count` images of a character, written in all its ways: (count, H, W) uint8."""
     ways = []
     weights = []
@@ -150,23 +148,23 @@ def draw_character(character, count, image_size, rng):
     probabilities = np.array(weights) / sum(weights)
     way_of_image = rng.choice(len(ways), size=count, p=probabilities)
 
-    images = np.empty((count, image_size, image_size), np.uint8)
+    images = np.empty((count, IMAGE_SIZE, IMAGE_SIZE), np.uint8)
     for number, way in enumerate(ways):
         chosen = np.flatnonzero(way_of_image == number)
         for start in range(0, len(chosen), BATCH):
             batch = chosen[start : start + BATCH]
-            images[batch] = draw_way(way, len(batch), image_size, rng)
+            images[batch] = draw_way(way, len(batch), rng)
     return images
 
 
-def draw_way(way, count, image_size, rng):
+def draw_way(way, count, rng):
     """Draws `count` images of one way to write a character: (count, H, W) uint8."""
     lines = write_by_hand(way, count, rng)
     radius = PEN_RADIUS * np.exp(rng.normal(0, 0.22, (count, 1, 1)))
     blur = rng.uniform(*BLUR, (count, 1, 1))
-    room = (image_size - 2 * MARGIN) * rng.uniform(0.9, 1, (count, 1, 1))
-    lines = fit_to_image(lines, room - 2 * radius - blur, image_size)
-    return ink_lines(lines, radius, blur, image_size)
+    room = (IMAGE_SIZE - 2 * MARGIN) * rng.uniform(0.9, 1, (count, 1, 1))
+    lines = fit_to_image(lines, room - 2 * radius - blur)
+    return ink_lines(lines, radius, blur)
 
 
 # ---- from the text of the strokes to lines
@@ -178,32 +176,20 @@ def read_strokes(way):
     Returns:
         points: (P, 2), column and row in [0, 1]. A point written twice occurs once, so that
             strokes which meet in it stay together.
-        through, past: (L, 2, P), the weight of each point in the start and the stop of each short
-            line, written carefully (through the points) and hastily (past them).
-        ends: (E, 2) indices: each loose end of a stroke, and the point next to it.
+        weights: (L, 2, P), of each point in the start and the stop of each short line.
     """
     names = sorted(set(way.replace("-", " ").replace("~", " ").split()))
     digits = [[int(column), int(row)] for column, row in names]
     points = np.array(digits) / 9
 
-    through = []
-    past = []
-    ends = []
+    lines = []
     for stroke in way.split():
         path = [names.index(stroke[i : i + 2]) for i in range(0, len(stroke), 3)]
-        weights = np.eye(len(names))[path]
-        through += lines_through(weights, stroke[2::3])
-        past += lines_past(weights)
-        start, after_start = path[:2]
-        before_stop, stop = path[-2:]
-        for end, inner in ((start, after_start), (stop, before_stop)):
-            if way.count(names[end]) == 1:
-                ends.append([end, inner])
-    ends = np.array(ends, int).reshape(-1, 2)  # there may be none
-    return points, np.concatenate(through), np.concatenate(past), ends
+        lines += lines_of_stroke(np.eye(len(names))[path], stroke[2::3])
+    return points, np.concatenate(lines)
 
 
-def lines_through(weights, joints):
+def lines_of_stroke(weights, joints):
     """The lines of a stroke that goes through its points, curved or straight between them.
 
     weights: (n, P), a row for each point of the stroke. joints: n - 1 characters, "-" or "~".
@@ -212,7 +198,9 @@ def lines_through(weights, joints):
         A list of n - 1 arrays (PIECES, 2, P), from each point to the next.
     """
     lines = []
-    weights = with_neighbours(weights)
+    before_first = 2 * weights[0] - weights[1]
+    after_last = 2 * weights[-1] - weights[-2]
+    weights = np.stack([before_first, *weights, after_last])
     joints = f"-{joints}-"
     for i in range(len(weights) - 3):
         before, start, stop, after = weights[i : i + 4]
@@ -222,27 +210,9 @@ def lines_through(weights, joints):
             before = 2 * start - stop
         if "-" in (joint, joint_after):
             after = 2 * stop - start
-        lines.append(short_lines(THROUGH, np.stack([before, start, stop, after])))
+        nodes = POWERS @ CURVE @ np.stack([before, start, stop, after])
+        lines.append(np.stack([nodes[:-1], nodes[1:]], axis=1))
     return lines
-
-
-def lines_past(weights):
-    """The same for a stroke that goes past its points, in one curve without corners."""
-    weights = with_neighbours(weights)
-    return [short_lines(PAST, weights[i : i + 4]) for i in range(len(weights) - 3)]
-
-
-def with_neighbours(weights):
-    """A stroke's points (n, P), one more at each end, where it would come from and lead to."""
-    before = 2 * weights[0] - weights[1]
-    after = 2 * weights[-1] - weights[-2]
-    return np.stack([before, *weights, after])
-
-
-def short_lines(curve, four_points):
-    """The lines along a curve from the second to the third point: (4, P) -> (PIECES, 2, P)."""
-    nodes = POWERS @ curve @ four_points
-    return np.stack([nodes[:-1], nodes[1:]], axis=1)
 
 
 # ---- a hand
@@ -250,28 +220,12 @@ def short_lines(curve, four_points):
 
 def write_by_hand(way, count, rng):
     """Writes a character in `count` hands: (count, L, 2, 2), the x and y of both ends of lines."""
-    points, through, past, ends = read_strokes(way)
+    points, weights = read_strokes(way)
     slip = np.exp(rng.normal(0, 0.3, (count, 1, 1)))  # some hands are neat, some are not
-    points = points - 0.5
-    points = points + slip * rng.normal(0, 0.025, (count, *points.shape))
-    points = overshoot_ends(points, ends, slip, rng)
-
-    # (L, 2, P) @ (count, 1, P, 2): from points to lines.
-    careful = through @ points[:, None]
-    hasty = past @ points[:, None]
-    haste = rng.uniform(*HASTE, (count, 1, 1, 1))
-    lines = careful + haste * (hasty - careful)
+    points = points - 0.5 + slip * rng.normal(0, 0.025, (count, *points.shape))
+    lines = weights @ points[:, None]  # (L, 2, P) @ (count, 1, P, 2)
     lines = bend(lines, slip, rng)
     return stretch_and_lean(lines, rng)
-
-
-def overshoot_ends(points, ends, slip, rng):
-    """Strokes run too far or stop short at their loose ends: (count, P, 2) -> the same."""
-    end, inner = ends.T
-    last_step = points[:, end] - points[:, inner]
-    overshoot = slip * rng.normal(0, 0.1, (len(points), len(ends), 1))
-    points[:, end] += overshoot * last_step
-    return points
 
 
 def bend(lines, slip, rng):
@@ -300,36 +254,36 @@ def stretch_and_lean(lines, rng):
 # ---- ink on paper
 
 
-def fit_to_image(lines, room, image_size):
+def fit_to_image(lines, room):
     """Scales lines so that their longer side is `room` pixels, and centres them in the image."""
     low = lines.min(axis=(1, 2), keepdims=True)
     high = lines.max(axis=(1, 2), keepdims=True)
     longer_side = (high - low).max(axis=-1, keepdims=True)
     scale = room[..., None] / longer_side
     centred = lines - (low + high) / 2
-    return centred * scale + (image_size - 1) / 2
+    return centred * scale + (IMAGE_SIZE - 1) / 2
 
 
-def ink_lines(lines, radius, blur, image_size):
+def ink_lines(lines, radius, blur):
     """Inks lines with a round pen: (count, L, 2, 2) in pixels -> (count, H, W) uint8.
 
     A pixel's ink depends on its distance to the nearest line: half at the pen's radius, more inside
     and less outside, over `blur` pixels. Each image reaches 255, as EMNIST's do.
     """
-    nearest = np.full((len(lines), image_size, image_size), np.inf, np.float32)
+    nearest = np.full((len(lines), IMAGE_SIZE, IMAGE_SIZE), np.inf, np.float32)
     for line in lines.astype(np.float32).swapaxes(0, 1):  # one line of every image at a time
-        np.minimum(nearest, squared_distance(line, image_size), out=nearest)
+        np.minimum(nearest, squared_distance(line), out=nearest)
     inside = radius - np.sqrt(nearest)  # pixels from the edge of the ink, negative on the paper
     ink = 0.5 + 0.5 * np.tanh(1.5 * inside / blur)
     darkest = ink.max(axis=(1, 2), keepdims=True)
     return np.rint(255 * ink / darkest).astype(np.uint8)
 
 
-def squared_distance(line, image_size):
+def squared_distance(line):
     """From each pixel to the nearest point of a line, (count, 2, 2) -> (count, H, W)."""
     start = line[:, 0, :, None, None]  # (count, 2, 1, 1)
     along = line[:, 1, :, None, None] - start
-    pixel = np.arange(image_size, dtype=np.float32)
+    pixel = np.arange(IMAGE_SIZE, dtype=np.float32)
     x = pixel[None, :] - start[:, 0]  # (count, 1, W), from the start of the line
     y = pixel[:, None] - start[:, 1]  # (count, H, 1)
     u = along[:, 0]  # (count, 1, 1)

@@ -2,21 +2,26 @@
 
 import contextlib
 import hashlib
+import http.client
+import sys
+import time
 import zipfile
+import zlib
 from pathlib import PurePosixPath
 
-from support.console import InputError, notice, progress_bar
-from support.files import replacing, temporary
+import click
+
+from support.console import InputError, notice
+from support.files import disguise, reading, replacing, temporary
 
 RETRIES = 3  # how often to try again at an address
-BACKOFF = 1  # seconds before the third try of a request, doubled each time
+WAIT = 1  # seconds before trying again
 TIMEOUT = (10, 30)  # seconds to wait for a connection, and for the next bytes of an answer
-LARGEST = 1 << 30  # bytes of the zip, and of each member unpacked
-LARGEST_DIRECTORY = 1 << 20  # bytes of the zip's directory, which is held in memory
+BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)  # raised by zipfile
 
 
 class DownloadError(OSError):
-    """The files cannot be fetched; the message says why for each address."""
+    """The files cannot be fetched; the message is the reason, without addresses."""
 
 
 def fetch(folder, members, urls, archive=None, retries=RETRIES):
@@ -36,7 +41,7 @@ def fetch(folder, members, urls, archive=None, retries=RETRIES):
         The paths of the new files.
 
     Raises:
-        DownloadError: says why, for each address.
+        DownloadError: no address works; says why.
         InputError: an existing file, or `archive`, is damaged or not the expected one.
         OSError: a file cannot be read or written.
     """
@@ -46,8 +51,9 @@ def fetch(folder, members, urls, archive=None, retries=RETRIES):
         if not path.exists():
             missing[name] = path
         elif _md5(path) != md5:
-            raise InputError(f"{path}: its md5 sum is wrong; remove it and download again")
-    if missing and archive and archive.exists():
+            reason = disguise(path) or "not NIST's file, as its md5 sum shows"
+            raise InputError(f"{path}: {reason}; move it away and download again")
+    if missing and archive:
         _unpack_archive(archive, missing, members)
     elif missing:
         _download(folder, missing, members, urls, retries)
@@ -55,64 +61,39 @@ def fetch(folder, members, urls, archive=None, retries=RETRIES):
 
 
 def _unpack_archive(archive, missing, members):
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            _unpack(opened, missing, members)
-    except OSError:
-        raise
-    except Exception as error:  # a damaged zip raises whatever the damage leads to
-        raise InputError(f"{archive}: {_reason(error)}; get it again or remove it") from error
+    with reading(archive, "get it again, or move it away"), zipfile.ZipFile(archive) as opened:
+        _unpack(opened, missing, members)
 
 
 def _download(folder, missing, members, urls, retries):
     """Tries one address after another; a file that is finished is not fetched again."""
     import requests
-    from remotezip import RemoteIOError
+    from remotezip import RemoteIOError, RemoteZipError
     from urllib3.exceptions import HTTPError
 
-    failures = []
-    with _make_session(retries) as session:
+    # The server answers with an error or breaks off. Elsewhere trying again does not help.
+    passing = (requests.HTTPError, requests.ReadTimeout, RemoteIOError, HTTPError, EOFError)
+    reasons = []
+    with requests.Session() as session:
+        session.headers["Accept-Encoding"] = "identity"
         for url in urls:
-            try:
-                with _open_remote(url, session, folder) as opened:
-                    _unpack(opened, missing, members)
-            except requests.exceptions.SSLError as error:
-                failures.append(f"{url}: TLS error: {_first_cause(error)}")
-            except requests.exceptions.ProxyError as error:
-                failures.append(f"{url}: proxy error: {_first_cause(error)}")
-            except (requests.RequestException, RemoteIOError) as error:
-                failures.append(f"{url}: {_first_cause(error)}")
-            except (HTTPError, EOFError):
-                failures.append(f"{url}: the download is truncated")
-            except OSError:  # a file cannot be written
-                raise
-            except Exception as error:  # a damaged zip raises whatever the damage leads to
-                failures.append(f"{url}: {_reason(error)}")
-            else:
-                notice(f"downloaded from {url}")
-                return
-    raise DownloadError("; ".join(failures) or "no address was given")
-
-
-def _make_session(retries):
-    """A session that repeats a failed request, except where that cannot help."""
-    import requests
-    from urllib3 import Retry
-
-    retry = Retry(
-        total=retries,
-        connect=0,  # nobody listens, or no such host
-        other=0,  # a bad certificate, or a proxy that refuses
-        status_forcelist=(408, 429, 500, 502, 503, 504),
-        backoff_factor=BACKOFF,
-        raise_on_status=False,  # return the last answer; its status is reported
-        respect_retry_after_header=False,  # a server may ask for hours
-    )
-    session = requests.Session()
-    session.headers["Accept-Encoding"] = "identity"
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, requests.adapters.HTTPAdapter(max_retries=retry))
-    return session
+            for attempt in range(1 + retries):
+                if attempt:
+                    time.sleep(WAIT)
+                try:
+                    with _open_remote(url, session, folder) as opened:
+                        _unpack(opened, missing, members)
+                    notice(f"downloaded from {url}")
+                    return
+                except passing as error:
+                    reason = _reason(error)
+                except (OSError, RemoteZipError, *BAD_ZIP) as error:
+                    if getattr(error, "errno", None):  # the user's disk; requests sets none
+                        raise
+                    reason = _reason(error)
+                    break
+            reasons.append(reason)
+    raise DownloadError("; ".join(dict.fromkeys(reasons)))
 
 
 @contextlib.contextmanager
@@ -129,47 +110,30 @@ def _open_remote(url, session, folder):
                 with zipfile.ZipFile(path) as opened:
                     yield opened
             return
-    with RemoteZip(url, session=session, timeout=TIMEOUT, fetcher=_RangeFetcher) as opened:
+    with RemoteZip(url, session=session, timeout=TIMEOUT) as opened:
         yield opened
-
-
-class _RangeFetcher:
-    """remotezip's fetcher of byte ranges, but for a directory too long to be held in memory."""
-
-    def __init__(self, *arguments, **options):
-        from remotezip import RemoteFetcher
-
-        self.fetcher = RemoteFetcher(*arguments, **options)
-
-    def fetch(self, data_range, stream=False):
-        first, last = data_range
-        if not stream and last is not None and last - first >= LARGEST_DIRECTORY:
-            raise zipfile.BadZipFile(f"its directory is over {LARGEST_DIRECTORY:,} bytes")
-        return self.fetcher.fetch(data_range, stream)
 
 
 def _unpack(opened, missing, members):
     """Writes the missing files; each gets its name once its md5 sum is right."""
     for name, path in missing.items():
-        if path.exists():  # from an earlier address
+        if path.exists():  # from an earlier attempt
             continue
         if name not in opened.namelist():
             raise zipfile.BadZipFile(f"{name} is not in it")
-        info = opened.getinfo(name)
         with replacing(path) as partial:
-            with opened.open(info) as member:
-                _copy(member, info.file_size, partial, name)
+            with opened.open(name) as member:
+                _copy(member, opened.getinfo(name).file_size, partial, name)
             if _md5(partial) != members[name]:
                 raise zipfile.BadZipFile(f"the md5 sum of {name} is wrong")
 
 
 def _copy(source, length, path, label):
-    """Copies all bytes of `source` to `path`. length: how many it claims to have, or None."""
-    with open(path, "wb") as file, progress_bar(label, length or 0) as bar:
+    """Copies all bytes of `source` to `path`. length: how many there are, or None."""
+    bar = click.progressbar(length=length or 0, label=label, file=sys.stderr)
+    with open(path, "wb") as file, bar:
         while block := source.read(1 << 18):
             bar.update(file.write(block))
-            if max(length or 0, file.tell()) > LARGEST:
-                raise zipfile.BadZipFile(f"{label} is over {LARGEST:,} bytes")
 
 
 def _md5(path):
@@ -178,11 +142,12 @@ def _md5(path):
 
 
 def _reason(error):
-    return str(error) or type(error).__name__
-
-
-def _first_cause(error):
-    """The first of a chain of errors: the system's own words, without what libraries add."""
+    """The message of the first error of a chain; libraries add addresses and class names."""
     while error.__context__:
         error = error.__context__
-    return _reason(error)
+    answer = getattr(error, "response", None)
+    if answer is not None:
+        return f"{answer.status_code} {answer.reason}"
+    if isinstance(error, (EOFError, http.client.IncompleteRead)):
+        return "the connection broke off"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

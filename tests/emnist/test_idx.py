@@ -1,52 +1,21 @@
 """support/emnist/idx.py: idx files, texts of numbers, and mapping files."""
 
-import io
-import re
-import sys
-
-import numpy as np
 import pytest
-from conftest import idx, random_set, write_files
+from conftest import idx, random_set
 
-import support.emnist.idx
 from support.console import InputError
-from support.emnist.idx import convert, read_mapping, read_numbers, write_idx, write_mapping
+from support.emnist.idx import check_lines, convert, read_mapping, write_idx, write_mapping
 
 
 def test_idx_files_are_as_their_description_says(tmp_path):
-    x, y = random_set(3)
-    for array in (x, y):
+    for array in random_set(3):
         write_idx(tmp_path / "file", array)
         assert (tmp_path / "file").read_bytes() == idx(array)
 
 
 def test_convert_says_what_the_script_says(tmp_path):
     with pytest.raises(InputError, match=r"emnist-digits-train-images-idx3-ubyte"):
-        convert(tmp_path, "digits", tmp_path, [])
-
-
-@pytest.mark.parametrize("gz", [False, True])
-def test_the_progress_bar_of_a_conversion_goes_on(tmp_path, monkeypatch, gz):
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
-    write_files(tmp_path, random_set(3000), random_set(10), gz=gz)
-    files = list(tmp_path.iterdir())
-    monkeypatch.setattr(support.emnist.idx, "GLANCE", 0.01)
-    monkeypatch.setattr(sys, "stderr", Terminal())
-    convert(tmp_path, "balanced", tmp_path, files)
-    percents = [int(percent) for percent in re.findall(r"(\d+)%", sys.stderr.getvalue())]
-    assert percents[0] == 0
-    assert any(10 < percent < 90 for percent in percents)
-    assert percents[-1] == 100
-
-
-def test_numbers_are_read(tmp_path):
-    (tmp_path / "text").write_text("0 1 2\n253 254 255\n")
-    numbers = read_numbers(tmp_path / "text", 3)
-    assert numbers.dtype == np.uint8
-    assert numbers.tolist() == [[0, 1, 2], [253, 254, 255]]
+        convert(tmp_path, "digits", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -61,14 +30,13 @@ def test_numbers_are_read(tmp_path):
         ("1 2 3\n1.0 2 3\n", "line 2: '1.0' is not"),
         ("1 # 3\n", "line 1: '#' is not"),
         ("1 é 3\n", "line 1: "),
-        ("", "expected lines of 3 numbers"),
     ],
 )
 def test_the_first_bad_line_is_named(tmp_path, text, message):
     path = tmp_path / "text"
     path.write_text(text, "utf-8")
     with pytest.raises(InputError, match=f"{path}.*{message}"):
-        read_numbers(path, 3)
+        check_lines(path, 3)
 
 
 def test_a_mapping_is_read_in_the_order_of_its_labels(tmp_path):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-HALF_A_GREY = 1 / 510  # the files know 256 greys; PCA's probabilities keep off 0 and 1 by this
+HALF_A_GREY = 1 / 510  # of 256 greys; PCA's probabilities are clipped this far from 0 and 1
 CLASSES_A_LINE = 8  # of the table
 
 
@@ -15,25 +15,24 @@ def cross_entropy(x, p):
     """
     from scipy.special import xlog1py, xlogy
 
-    p = p.astype(np.float64)
     entropies = np.empty(len(x))
     for i in range(len(x)):  # one by one, as the logarithms of all images take much memory
-        log_likelihood = xlogy(x[i], p[i]) + xlog1py(1 - x[i], -p[i])
+        q = p[i].astype(np.float64)
+        log_likelihood = xlogy(x[i], q) + xlog1py(1 - x[i], -q)
         entropies[i] = -log_likelihood.mean()
     return entropies
 
 
-def score(x, p):
-    """Figures of the reconstructions p of the images x, all pixels: bce, excess, mse, psnr (dB)."""
-    bce = cross_entropy(x, p).mean()
-    floor = cross_entropy(x, x).mean()
-    mse = np.mean([np.mean((x[i] - p[i].astype(np.float64)) ** 2) for i in range(len(x))])
-    return {
-        "bce": float(bce),
-        "excess": float(bce - floor),
-        "mse": float(mse),
-        "psnr": 10 * math.log10(1 / max(mse, 1e-12)),
-    }
+def excess(x, p):
+    """How far the cross-entropy of each image lies above its floor: (N, H, W), the same -> (N,)."""
+    return cross_entropy(x, p) - cross_entropy(x, x)
+
+
+def mean_squared_error(x, p):
+    errors = np.empty(len(x))
+    for i in range(len(x)):
+        errors[i] = np.mean((x[i] - p[i].astype(np.float64)) ** 2)
+    return float(errors.mean())
 
 
 def pca_reconstructions(x_train, x_test, components):
@@ -50,29 +49,34 @@ def pca_reconstructions(x_train, x_test, components):
     return p.clip(HALF_A_GREY, 1 - HALF_A_GREY)
 
 
-def report(x, p, members, of_pca, made_from):
-    """The content of test.json for the images x and their reconstructions p.
+def measure(x, p, p_pca, y, names):
+    """Figures of the test images x and their reconstructions, for test.json.
 
     Args:
-        x, p: (N, H, W) in [0, 1].
-        members: dict of character to mask (N,), true for its images. Classes without are left out.
-        of_pca: the figures of PCA's reconstructions, as from score.
-        made_from: {"model": fingerprint, "data": fingerprint}.
+        x, p, p_pca: (N, H, W) in [0, 1]; p is the autoencoder's, p_pca is PCA's.
+        y: (N,) labels. names: {label: character}; classes without images are left out.
     """
     floors = cross_entropy(x, x)
     excesses = cross_entropy(x, p) - floors
-    classes = {}
-    for name, is_member in members.items():
-        if is_member.any():
-            classes[name] = float(excesses[is_member].mean())
+    pca_excesses = cross_entropy(x, p_pca) - floors
+    floor = float(floors.mean())
     return {
-        **made_from,
         "images": len(x),
-        "bce_floor": float(floors.mean()),
-        **score(x, p),
-        "pca": of_pca,
-        "classes": classes,
+        "bce_floor": floor,
+        **_scores(floor, excesses, mean_squared_error(x, p)),
+        "pca": _scores(floor, pca_excesses, mean_squared_error(x, p_pca)),
+        "classes": {
+            name: float(excesses[y == label].mean())
+            for label, name in names.items()
+            if (y == label).any()
+        },
     }
+
+
+def _scores(floor, excesses, mse):
+    excess = float(excesses.mean())
+    psnr = 10 * math.log10(1 / max(mse, 1e-12))
+    return {"bce": floor + excess, "excess": excess, "mse": mse, "psnr": psnr}
 
 
 def table(report):

@@ -1,15 +1,15 @@
-"""The run folder: the configuration of a training, its history and its models."""
+"""Run: the folder of a run, with its configuration, its history and its command lines."""
 
 import csv
 import json
 import platform
-import shlex
 import sys
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
-from support.console import InputError
-from support.files import replacing
+from support.console import InputError, command_line
+from support.files import reading, replacing, write_json
 from support.lazy_keras import keras
 
 DEFAULT_RUN = Path("runs/default")
@@ -21,7 +21,6 @@ RUN_FILES = (
     "curves.png",
     "test.json",
     "map.npz",
-    "pca.npz",
     "reconstructions.png",
     "codes.png",
     "morph.png",
@@ -29,190 +28,149 @@ RUN_FILES = (
     "index.npz",
     "explore.html",
 )
-OPTIONS = ("data", "split", "epochs", "batch_size", "learning_rate", "seed")  # of a training
+OPTIONS = ("split", "epochs", "batch_size", "learning_rate", "seed")  # of a training
+LONGER = "a longer training is a new run, as its learning rate falls more slowly"
 COLUMNS = ("epoch", "loss", "val_loss", "learning_rate", "seconds")  # of history.csv
-START_AGAIN = "start again with --overwrite"
 
 
-def command_line(name, run, *options):
-    """The command line that runs the command `name` on a run."""
-    words = ["python", "autoencoder.py", name]
-    if run != DEFAULT_RUN:
-        words += ["--run-dir", str(run)]
-    return shlex.join([*words, *options])
+class Run:
+    """The folder of a run: config.json with the options of a training makes it one.
 
-
-# ---- the configuration
-
-
-def is_run(run):
-    """Whether a folder holds a run: a config.json with the options of a training makes it one."""
-    try:
-        config = json.loads((run / "config.json").read_text("utf-8"))
-    except (FileNotFoundError, ValueError):
-        return False
-    return isinstance(config, dict) and set(OPTIONS) <= set(config)
-
-
-def check_is_ours(run):
-    """Refuses a folder that holds no run, but a file with the name of a run's.
+    folder: a Path. config: the content of config.json, {} if there is none yet.
 
     Raises:
-        InputError: names the file. It belongs to something else, and must not be replaced.
+        InputError: config.json is damaged, or the folder is somebody's: it holds a file with the
+            name of a run's, but no config.json of a training.
     """
-    if is_run(run):
-        return
-    for name in RUN_FILES:
-        if (run / name).exists():
-            raise InputError(
-                f"{run} holds {name}, but no config.json of a training, so it is not a run of this "
-                "program: give another --run-dir"
-            )
 
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.config = self._read_config()
 
-def create_run(run, config):
-    """Writes config.json, which makes the folder a run, and removes an earlier run's files."""
-    backend = keras.backend.backend()
-    versions = {
-        "python": platform.python_version(),
-        "numpy": version("numpy"),
-        "keras": version("keras"),
-        backend: sys.modules[backend].__version__,
-    }
-    with replacing(run / "config.json") as partial:
-        _dump_json(partial, config | {"versions": versions})
+    def _read_config(self):
+        path = self.folder / "config.json"
+        config = {}
+        if path.exists():
+            with reading(path, "repair it, or give another --run-dir"):
+                config = json.loads(path.read_text("utf-8-sig"))
+        if isinstance(config, dict) and {*OPTIONS, "fingerprint"} <= set(config):
+            return config
         for name in RUN_FILES:
-            if name != "config.json":
-                (run / name).unlink(missing_ok=True)
+            if (self.folder / name).exists():
+                raise InputError(
+                    f"{self.folder} holds {name}, but no config.json of a training, so it is not a "
+                    "run of this program: give another --run-dir"
+                )
+        return {}
 
+    @property
+    def model(self):
+        """The path of the best model."""
+        return self.folder / "model.keras"
 
-def read_config(run):
-    """The configuration of a run: a dict of the options of its training and more.
+    @property
+    def last(self):
+        """The path of the last model, with the state of its optimizer."""
+        return self.folder / "last.keras"
 
-    Raises:
-        FileNotFoundError: the folder holds no run.
-        InputError: the run was made by another version.
-    """
-    check_is_ours(run)
-    if not is_run(run):
-        raise FileNotFoundError(f"no run in {run}; make one with: {command_line('train', run)}")
-    config = json.loads((run / "config.json").read_text("utf-8"))
-    if "fingerprint" not in config:
-        raise InputError(f"{run} was made by an older version of this program; {START_AGAIN}")
-    return config
+    def describe(self):
+        """The options of the training, as text."""
+        return ", ".join(f"{name} {self.config[name]}" for name in OPTIONS)
 
+    @property
+    def is_complete(self):
+        """Whether all epochs are trained and their curves are drawn."""
+        files_exist = self.model.exists() and (self.folder / "curves.png").exists()
+        return files_exist and len(self.history) == self.config["epochs"]
 
-def check_same_options(run, config):
-    """Refuses to go on with a run whose options differ from config's; says how to go on.
+    @cached_property
+    def history(self):
+        """The rows of history.csv as dicts of numbers, which training adds to.
 
-    Raises:
-        InputError: names each difference, and the commands that go on.
-    """
-    saved = read_config(run)
-    differences = []
-    for name in OPTIONS:
-        if saved[name] != config[name]:
-            differences.append(f"{name} {saved[name]}, not {config[name]}")
-    if differences:
-        raise InputError(
-            f"{run} holds a run with other options ({'; '.join(differences)}). Resume it: "
-            f"{command_line('train', run, '--resume')}; use it: {command_line('test', run)}; start "
-            "again: the same command with --overwrite; keep both: another --run-dir"
+        Raises:
+            InputError: the file is damaged.
+        """
+        path = self.folder / "history.csv"
+        if not path.exists():
+            return []
+        try:
+            with open(path, newline="", encoding="utf-8-sig") as file:
+                rows = [
+                    {name: float(row[name]) for name in COLUMNS} for row in csv.DictReader(file)
+                ]
+        except (ValueError, TypeError, KeyError, csv.Error) as error:
+            raise self.cannot_go_on(f"{path} is damaged ({error})") from error
+        for row in rows:
+            row["epoch"] = int(row["epoch"])
+        return rows
+
+    # ---- its command lines
+
+    def command(self, name, *options):
+        """The text of a command line of autoencoder.py for this run."""
+        where = [] if self.folder == DEFAULT_RUN else ["--run-dir", self.folder]
+        return command_line("autoencoder.py", name, *where, *options)
+
+    def check_has_model(self):
+        """Refuses a run without a model, as before the end of its first epoch.
+
+        Raises:
+            FileNotFoundError: says which command makes one.
+        """
+        if not self.config:
+            raise FileNotFoundError(
+                f"no run in {self.folder.absolute()}; make one with: {self.command('train')}"
+            )
+        if not self.model.exists():
+            train = self.command("train")
+            raise FileNotFoundError(f"{self.model} is not there; go on with: {train}")
+
+    def advice(self):
+        """What to do if a training cannot go on; it deletes no model that may be good."""
+        if self.model.exists():
+            return f"its best model still works: {self.command('test')}"
+        if self.last.exists():
+            return "to train anew, give another --run-dir"
+        return f"start again with: {self.command('train', '--overwrite')}"
+
+    def cannot_go_on(self, reason):
+        """The InputError for a training that cannot go on."""
+        return InputError(f"{reason}; {self.advice()}")
+
+    def has_other_options(self, differences):
+        """The InputError for a training with other options; differences: a list of texts."""
+        return InputError(
+            f"{self.folder} holds a run with other options ({'; '.join(differences)}). Go on with "
+            f"it: {self.command('train')}; use it: {self.command('test')}; to train with yours, "
+            f"add --run-dir with a new name, or --overwrite ({LONGER})"
         )
 
+    # ---- writing
 
-def check_same_data(run, fingerprint):
-    """Refuses to go on with a run on images other than its own.
+    def create(self, config):
+        """Writes config.json, which makes the folder a run, and removes an earlier run's files."""
+        backend = keras.backend.backend()
+        versions = {
+            "python": platform.python_version(),
+            "numpy": version("numpy"),
+            "keras": version("keras"),
+            backend: sys.modules[backend].__version__,
+        }
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.config = config | {"versions": versions}
+        self.history = []  # instead of what a file of an earlier run says
+        with replacing(self.folder / "config.json") as partial:
+            write_json(partial, self.config)
+            # Before the new configuration gets its name: never is it beside another run's models.
+            for name in RUN_FILES:
+                if name != "config.json":
+                    (self.folder / name).unlink(missing_ok=True)
 
-    Raises:
-        InputError: the fingerprint of the images differs from that in config.json.
-    """
-    if read_config(run)["fingerprint"] != fingerprint:
-        raise InputError(
-            f"{run} was trained on other images: give the folder of its data with --data-root, "
-            f"or {START_AGAIN}"
-        )
-
-
-# ---- the history
-
-
-def read_history(run):
-    """The rows of history.csv as dicts of numbers; no rows if there is no file.
-
-    Raises:
-        InputError: the file is damaged.
-    """
-    path = run / "history.csv"
-    if not path.exists():
-        return []
-    rows = []
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                numbers = {name: float(row[name]) for name in COLUMNS}
-                rows.append(numbers | {"epoch": int(row["epoch"])})
-    except (ValueError, TypeError, KeyError, csv.Error) as error:
-        raise InputError(f"{path}: damaged ({error}); {START_AGAIN}") from error
-    if [row["epoch"] for row in rows] != list(range(1, len(rows) + 1)):
-        raise InputError(f"{path}: damaged (epochs are missing); {START_AGAIN}")
-    return rows
-
-
-def write_history(run, history):
-    path = run / "history.csv"
-    with replacing(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(history)
-
-
-def is_complete(run):
-    """Whether all epochs of a run are trained and curves.png is drawn."""
-    files_are_there = (run / "model.keras").exists() and (run / "curves.png").exists()
-    return files_are_there and len(read_history(run)) == read_config(run)["epochs"]
-
-
-# ---- files
-
-
-def write_json(path, content):
-    with replacing(path) as partial:
-        _dump_json(partial, content)
-
-
-def _dump_json(path, content):
-    path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")  # pure ASCII, so always UTF-8
-
-
-def save_model(model, path):
-    with replacing(path) as partial:
-        model.save(partial)
-
-
-def load_model(path, image_shape, code_size):
-    """Loads an autoencoder image_shape -> code_size -> image_shape. Code in the file is not run.
-
-    Raises:
-        InputError: the file is damaged or holds another model.
-    """
-    load = keras.saving.load_model  # imports Keras, whose own errors are not the file's
-    try:
-        model = load(path)
-        shapes = [
-            model.input_shape,
-            model.get_layer("encoder").output_shape,
-            model.get_layer("decoder").input_shape,
-            model.output_shape,
-        ]
-    except Exception as error:  # Keras can raise any exception on a damaged file
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(
-            f"{path}: cannot be loaded as an autoencoder ({reason}); {START_AGAIN}"
-        ) from error
-    image = (None, *image_shape)
-    code = (None, code_size)
-    if shapes != [image, code, code, image]:
-        expected = f"{image_shape} -> {code_size} -> {image_shape}"
-        raise InputError(f"{path}: expected an autoencoder {expected}; {START_AGAIN}")
-    return model
+    def add_epoch(self, row):
+        """Adds a row to the history."""
+        self.history.append(row)
+        path = self.folder / "history.csv"
+        with replacing(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(self.history)

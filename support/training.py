@@ -1,20 +1,26 @@
-"""Muon for convolutions too: Keras's own knows matrices alone, and leaves kernels to AdamW.
-
-Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) makes each update of a matrix
-orthogonal, so that it changes the layer's output by as much in every direction. A convolution's
-kernel (height, width, from, to) is such a matrix, too: it multiplies patches of the image, and has
-height * width * from rows and `to` columns. That of a transposed convolution (height, width, to,
-from) multiplies pixels, and makes patches of them.
+"""What training needs beside Keras: Muon for convolutions, and a callback that saves each epoch.
 
 Importing this file imports Keras.
 """
 
+import math
+import sys
+import time
+
+from support.console import notice
+from support.files import replacing
 from support.lazy_keras import keras
 
 
 @keras.saving.register_keras_serializable(package="support")
 class Muon(keras.optimizers.Muon):
     """keras.optimizers.Muon, for the kernels of Dense, Conv2D and Conv2DTranspose.
+
+    Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) makes each update of a
+    matrix orthogonal, so that it changes the layer's output by as much in every direction. Keras's
+    own takes matrices alone. A convolution's kernel (height, width, from, to) is a matrix, too: it
+    multiplies patches of the image, and has height * width * from rows and `to` columns. That of a
+    transposed convolution (height, width, to, from) multiplies pixels, and makes patches of them.
 
     AdamW takes the other weights, which are vectors. The arguments are those of Keras's Muon, but
     no layer is excluded.
@@ -53,3 +59,49 @@ class Muon(keras.optimizers.Muon):
 def as_matrix(kernel):
     """(..., last) -> (product of the other axes, last)."""
     return keras.ops.reshape(kernel, (-1, kernel.shape[-1]))
+
+
+class SaveEpoch(keras.callbacks.Callback):
+    """After each epoch: keeps the best model, adds to the history, saves the last model.
+
+    last.keras, with the optimizer's state, is written last: if training is killed before that, the
+    epoch is repeated.
+    """
+
+    def __init__(self, run):
+        super().__init__()
+        self.run = run
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.learning_rate = float(self.model.optimizer.learning_rate)
+        self.started = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {
+            "epoch": epoch + 1,
+            "loss": logs["loss"],
+            "val_loss": logs["val_loss"],
+            "learning_rate": self.learning_rate,
+            "seconds": time.perf_counter() - self.started,
+        }
+        if not math.isfinite(row["val_loss"]):
+            raise self.run.cannot_go_on(
+                f"epoch {row['epoch']}: the loss is NaN or infinite; a lower --learning-rate helps"
+            )
+        best_before = min((past["val_loss"] for past in self.run.history), default=math.inf)
+        if row["val_loss"] < best_before:
+            # Without the optimizer, whose state would double the size of the file.
+            best = keras.Model(self.model.input, self.model.output, name="autoencoder")
+            save_model(best, self.run.model)
+        self.run.add_epoch(row)
+        save_model(self.model, self.run.last)
+        if not sys.stderr.isatty():  # there is no progress bar
+            notice(
+                f"epoch {row['epoch']}/{self.params['epochs']}: {row['seconds']:.0f} s, "
+                f"loss {row['loss']:.4f}, validation {row['val_loss']:.4f}"
+            )
+
+
+def save_model(model, path):
+    with replacing(path) as partial:
+        model.save(partial)

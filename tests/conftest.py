@@ -14,8 +14,6 @@ import time
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # threads that wait for each other are slow on a busy machine
-# Else a training would depend on what its process had multiplied before.
-os.environ["TF_SET_ONEDNN_FPMATH_MODE"] = "FP32"
 
 import numpy as np
 import pytest
@@ -77,10 +75,17 @@ def run():
 
 
 def script(*words, **options):
-    """Starts a script of the project as a user does, its streams read by us."""
-    command = [sys.executable, PROJECT / words[0], *words[1:]]
+    """Starts a script of the project as a user does, or Python with -c or -m; returns the Popen."""
+    name, *rest = map(str, words)
+    if name.startswith("-"):
+        command = [sys.executable, name, *rest]
+    elif name.endswith(".sh"):
+        command = ["bash", PROJECT / name, *rest]
+    else:
+        command = [sys.executable, PROJECT / name, *rest]
+    options = {"cwd": PROJECT} | options
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([str(word) for word in command], **pipes, **options)
+    return subprocess.Popen(command, **pipes, **options)
 
 
 @contextlib.contextmanager
@@ -109,14 +114,14 @@ def wait_until(condition, seconds=60):
 
 @pytest.fixture(scope="session")
 def demo_set():
-    return draw_demo_set(dataset.IMAGE_SIZE)
+    return draw_demo_set()
 
 
 @pytest.fixture(scope="session")
 def characters(tmp_path_factory):
     """A folder with a small split of handwriting: 30 training and 5 test images a class."""
     root = tmp_path_factory.mktemp("characters")
-    write_files(root, *draw_demo_set(28, train_per_class=30, test_per_class=5))
+    write_files(root, *draw_demo_set(train_per_class=30, test_per_class=5))
     return root
 
 
@@ -124,7 +129,7 @@ def characters(tmp_path_factory):
 def trained(characters):
     """The folder of a run of three epochs on `characters`, and what train printed."""
     words = ["train", "--data-root", characters, "--run-dir", characters / "run"]
-    words += ["--data", "emnist", "--epochs", "3", "--batch-size", "32"]
+    words += ["--epochs", "3", "--batch-size", "32"]
     result = CliRunner().invoke(autoencoder.cli, [str(word) for word in words])
     assert result.exit_code == 0, result.output
     return characters / "run", result
@@ -154,6 +159,7 @@ def browser(tmp_path_factory):
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     words = "headless=new no-sandbox disable-gpu no-first-run disable-sync disable-component-update"
+    words += " force-prefers-reduced-motion"  # scrolls at once
     words += f" disable-background-networking user-data-dir={tmp_path_factory.mktemp('chromium')}"
     for word in words.split():
         options.add_argument(f"--{word}")

@@ -1,13 +1,8 @@
-"""Keras on JAX and PyTorch: every command, and models and runs that go on on another backend.
-
-What the commands do is tested on TensorFlow, in test_autoencoder.py.
-"""
+"""Keras: imported quietly with the right settings, and what JAX and PyTorch make of a run."""
 
 import importlib.util
 import json
 import os
-import shutil
-import signal
 import subprocess
 import sys
 
@@ -15,102 +10,85 @@ import numpy as np
 import pytest
 from conftest import PROJECT, script
 
+
+def run_python(code, **environment):
+    """Runs code in the project's folder, without KERAS_BACKEND unless given: (stdout, stderr)."""
+    inherited = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
+    with script("-c", code, env=inherited | environment) as process:
+        return process.communicate(timeout=100)
+
+
+def test_keras_json_is_not_asked(tmp_path):
+    preferences = {"floatx": "float16", "image_data_format": "channels_first", "backend": "jax"}
+    (tmp_path / "keras.json").write_text(json.dumps(preferences))
+    code = """
 import autoencoder
-import dataset
 from support.lazy_keras import keras
-from support.run import read_history
-
-# Runs commands of autoencoder.py one after another, so that the backend is imported once.
-PROGRAM = """
-import sys
-from autoencoder import cli
-
-for command in sys.argv[1:]:
-    cli(command.split(), standalone_mode=False)
+layer = autoencoder.build_encoder().layers[1]
+print(keras.backend.backend(), layer.output.shape[-1], layer.dtype_policy.name)
 """
+    stdout, stderr = run_python(code, KERAS_HOME=str(tmp_path), KERAS_BACKEND="")
+    assert stdout == "tensorflow 32 float32\n"
+    assert stderr == ""  # none of TensorFlow's messages
+
+
+def test_a_backend_that_cannot_train_is_refused():
+    code = "import autoencoder; autoencoder.build_encoder()"
+    _, stderr = run_python(code, KERAS_BACKEND="numpy")
+    last = stderr.splitlines()[-1]
+    assert "KERAS_BACKEND=numpy: choose one of tensorflow, jax, torch" in last
+
+
+def test_a_missing_package_is_named_with_what_to_do(trained):
+    hidden = "import sys; sys.modules['keras'] = None\n"
+    code = (
+        f"{hidden}import autoencoder; autoencoder.cli(['test', '--run-dir', {str(trained[0])!r}])"
+    )
+    _, stderr = run_python(code)
+    (line,) = stderr.splitlines()
+    assert "keras" in line
+    assert "activate the environment (. .venv/bin/activate) or install requirements.txt" in line
+    without_packages = [sys.executable, "-E", "-S", PROJECT / "dataset.py"]
+    done = subprocess.run(without_packages, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "click is not installed: activate the environment (. .venv/bin/activate) or install "
+        "requirements.txt\n"
+    )
+
+
+# ---- what the commands do is tested on TensorFlow, in test_autoencoder.py
 
 
 def installed(backend):
-    is_there = importlib.util.find_spec(backend) is not None
-    return pytest.param(
-        backend,
-        marks=[
-            pytest.mark.backend,
-            pytest.mark.skipif(not is_there, reason=f"{backend} is not installed"),
-        ],
-    )
+    is_missing = importlib.util.find_spec(backend) is None
+    skip = pytest.mark.skipif(is_missing, reason=f"{backend} is not installed")
+    return pytest.param(backend, marks=skip)
 
 
-def environment(backend):
-    return os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(PROJECT)}
-
-
-def interrupt_after_first_epoch(backend, *words):
-    with script("autoencoder.py", *words, env=environment(backend)) as process:
-        first = process.stderr.readline()
-        process.send_signal(signal.SIGINT)
-        rest = process.stderr.read()
-    assert first.startswith("epoch 1/2"), first + rest
-    assert process.returncode == 130
-    assert len(rest.splitlines()) == 2  # how to resume, and "Interrupted."
-
-
-def morph_npz(path):
-    with np.load(path) as file:
-        return file["frames"], file["indices"]
-
-
-def check_ends(path, model, x):
-    """Checks that rows begin and end with reconstructions by a model that this process loads."""
-    frames, indices = morph_npz(path)
-    codes = autoencoder.encode(model, x[indices.ravel()])
-    ends = autoencoder.decode(model, codes).reshape(*indices.shape, 28, 28)
-    assert np.abs(frames[:, [0, -1]] - ends).max() < 1e-4
+def morph_frames(folder, path, environment):
+    command = [sys.executable, PROJECT / "autoencoder.py", "morph", "--rows", "3"]
+    words = ["--run-dir", folder, "--path", path, "--out", folder / f"{path}.npz"]
+    done = subprocess.run([*command, *words], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stderr.splitlines()) == 1  # no chatter
+    with np.load(folder / f"{path}.npz") as file:
+        return file["frames"]
 
 
 @pytest.mark.parametrize("backend", [installed("jax"), installed("torch")])
-def test_each_command(backend, trained, characters, tmp_path):
-    data = dataset.split_in(characters)
-    dataset.fingerprint_of(data)  # the cache is there: train says nothing of it
-    run = tmp_path / "run"
-    # 235 steps an epoch are taken two by two, but not on PyTorch.
-    words = ["--data", "emnist", "--data-root", characters, "--epochs", 2, "--batch-size", 5]
-    interrupt_after_first_epoch(keras.backend.backend(), "train", "--run-dir", run, *words)
-
-    shutil.copytree(trained[0], tmp_path / "elsewhere")
-    commands = [
-        "train --run-dir run --resume",
-        "test --run-dir run",
-        "morph --run-dir run --rows 3 --out linear.npz",
-        "morph --run-dir run --rows 3 --path geodesic --out geodesic.npz",
-        "explore --run-dir run",
-        "morph --run-dir elsewhere --rows 3 --out elsewhere.npz",
-    ]
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *commands],
-        cwd=tmp_path,
-        env=environment(backend),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    resumed, placing, linear, geodesic, elsewhere = done.stderr.splitlines()  # no chatter
-    assert resumed.startswith("epoch 2/2")
-    assert "placing codes on a map" in placing
-    assert "--path geodesic" in linear
-    assert "building the graph" in geodesic
-    assert elsewhere == linear
-
-    assert [row["epoch"] for row in read_history(run)] == [1, 2]
-    report = json.loads((run / "test.json").read_text())
-    assert report["excess"] < report["pca"]["excess"]
-    assert (run / "explore.html").stat().st_size > 100_000
-
-    # A model of this backend on that of this process, and the other way round.
-    x, _ = dataset.load_part(data, "test")
-    model = autoencoder.load_autoencoder(run / "model.keras")
-    check_ends(tmp_path / "linear.npz", model, x)
-    check_ends(tmp_path / "geodesic.npz", model, x)
-    model = autoencoder.load_autoencoder(trained[0] / "model.keras")
-    check_ends(tmp_path / "elsewhere.npz", model, x)
+def test_a_run_is_used_and_overwritten_on_another_backend(backend, copied_run):
+    environment = os.environ | {"KERAS_BACKEND": backend}
+    there = morph_frames(copied_run, "linear", environment)
+    here = morph_frames(copied_run, "linear", os.environ)
+    assert np.abs(there - here).max() < 1e-4
+    with script(
+        "autoencoder.py", "train", "--run-dir", copied_run, "--overwrite", "--epochs", 1,
+        env=environment,
+    ) as process:  # fmt: skip
+        _, stderr = process.communicate()
+    assert process.returncode == 0, stderr
+    assert stderr.startswith("epoch 1/1")
+    there = morph_frames(copied_run, "geodesic", environment)
+    here = morph_frames(copied_run, "linear", os.environ)
+    assert np.abs(there[:, [0, -1]] - here[:, [0, -1]]).max() < 1e-4

@@ -9,36 +9,39 @@ from support.console import InputError
 
 DEFAULT_ROWS = 10  # random pairs
 MAX_ROWS = 1000  # of any kind
-MAX_WORD = 30  # characters of a word in the title
 NONE = -1  # in place of the index or label of a test image
 
 
 @dataclass(frozen=True)
 class Endpoints:
-    """The endpoints of a morph, a row for each pair of characters.
+    """Pairs of characters, each the two ends of a morph in a row of its own.
 
-    images: (rows, 2, H, W) float32.
-    indices, labels: (rows, 2), of the test images at the ends; -1 where there is none.
-    names: (rows, 2) str, empty in blank rows.
-    title: what the rows show.
-    source: where the images are from.
+    images: (P, 2, H, W) float32 in [0, 1]. codes: (P, 2, D).
+    indices, labels: (P, 2), of the test images at the ends; -1 for own pictures.
+    names: (P, 2) str.
+    rows: (P,), the row of each pair. row_count: of all rows; those without a pair are blank.
+    title: what the rows show. source: where the images are from.
     """
 
     images: np.ndarray
+    codes: np.ndarray
     indices: np.ndarray
     labels: np.ndarray
     names: np.ndarray
+    rows: np.ndarray
+    row_count: int
     title: str
     source: str
 
-    @property
-    def not_blank(self):
-        """(rows,) bool, false where a space faces a space."""
-        return (self.names != "").all(axis=1)
+    def with_blank_rows(self, array, blank=0):
+        """An array (P, ...) of the pairs as one of all rows, (row_count, ...)."""
+        rows = np.full((self.row_count, *array.shape[1:]), blank, array.dtype)
+        rows[self.rows] = array
+        return rows
 
 
-def check_choice(rows, from_text, to_text, images):
-    """Checks the options that choose the endpoints: one of rows, texts or pictures, or nothing.
+def check_choice(rows, from_text, to_text, pictures, seed):
+    """Checks the options that choose the endpoints: rows, two words, or pictures, or nothing.
 
     Returns:
         The number of rows, at most MAX_ROWS.
@@ -48,17 +51,19 @@ def check_choice(rows, from_text, to_text, images):
     """
     if (from_text is None) != (to_text is None):
         raise click.UsageError("--from and --to must be given together")
-    given = [rows is not None, from_text is not None, bool(images)]
+    given = [rows is not None, from_text is not None, bool(pictures)]
     if sum(given) > 1:
         raise click.UsageError("give only one of --rows, --from with --to, and pictures")
+    if pictures and seed is not None:
+        raise click.UsageError("--seed chooses test images; pictures need none")
+    if len(pictures) == 1:
+        raise click.UsageError("give two or more pictures: each turns into the next")
 
     if from_text is not None:
         _check_words(from_text, to_text)
         count = len(from_text)
-    elif images:
-        if len(images) == 1:
-            raise click.UsageError("give two or more pictures: each turns into the next")
-        count = len(images) - 1
+    elif pictures:
+        count = len(pictures) - 1
     else:
         count = rows or DEFAULT_ROWS
     if count > MAX_ROWS:
@@ -77,78 +82,93 @@ def _check_words(from_text, to_text):
 # ---- the three kinds of endpoints
 
 
-def random_pairs(x, y, class_names, rows, seed):
-    """Random pairs of test images of different classes.
-
-    Args:
-        x, y: the test images (N, H, W) and their labels (N,).
-        class_names: dict of label to character.
+def random_pairs(trained, rows, seed):
+    """Endpoints of random pairs of test images of different classes.
 
     Raises:
-        InputError: all images have the same class.
+        InputError: all test images have the same class.
     """
-    indices = draw_pairs(y, rows, np.random.default_rng(seed))
-    return _of_test_images(indices, x, y, class_names, f"{rows} random pairs")
+    indices = draw_pairs(trained.data.y_test, rows, np.random.default_rng(seed))
+    codes = trained.encode(trained.data.x_test[indices.ravel()]).reshape(rows, 2, -1)
+    return _of_test_images(trained, indices, codes, np.arange(rows), rows, f"{rows} random pairs")
 
 
-def word_pairs(from_text, to_text, x, y, class_names, encode, seed=None):
-    """Test images that spell two texts of the same length, a row for each pair of characters.
+def word_pairs(trained, from_text, to_text, seed=None):
+    """Endpoints that spell two texts of the same length, a row for each pair of characters.
 
-    Without a seed, a character is shown by the typical image of its class: the one whose code is
-    nearest to the class's mean. With a seed, it is a random image. If a class merges upper and
-    lower case, both letters stand for it. Two spaces make a blank row.
-
-    Args:
-        x, y: the test images (N, H, W) and their labels (N,).
-        class_names: dict of label to character.
-        encode: a function (n, H, W) -> (n, D), called for each class that is needed.
+    Without a seed, a character is shown by the typical image of its class; with a seed, by a random
+    one. If a class merges upper and lower case, both letters stand for it. Two spaces make a blank
+    row.
 
     Raises:
         InputError: a character has no class, or its class no image; names it.
     """
-    label_of = _labels_of_characters(class_names, y)
+    y = trained.data.y_test
+    label_of = _labels_of_characters(trained.data.names, y)
     unknown = sorted(set(from_text + to_text) - set(label_of) - {" "})
     if unknown:
         known = "".join(sorted(label_of))
-        raise InputError(f"no class for {' '.join(unknown)}; the characters are {known}")
+        raise InputError(
+            f"no class for {' '.join(unknown)}; the characters are {known} (umlauts and accents "
+            "are not there; a letter whose cases look alike, such as i and I, has one class)"
+        )
+    rows = np.array([row for row, character in enumerate(from_text) if character != " "])
+    labels = np.array([[label_of[from_text[row]], label_of[to_text[row]]] for row in rows])
+    indices = np.empty(labels.shape, int)
+    rng = np.random.default_rng(seed)
+    for place, label in np.ndenumerate(labels):
+        if seed is None:
+            indices[place] = typical_image(trained.test_codes, y, label)
+        else:
+            indices[place] = rng.choice(np.flatnonzero(y == label))
+    title = f"{from_text} → {to_text}"
+    codes = trained.test_codes[indices]
+    return _of_test_images(trained, indices, codes, rows, len(from_text), title)
 
-    label_of[" "] = NONE
-    pairs = zip(from_text, to_text, strict=True)
-    labels = np.array([[label_of[a], label_of[b]] for a, b in pairs])
-    if seed is None:
-        indices = _typical_images(labels, x, y, encode)
-    else:
-        indices = _random_images(labels, y, np.random.default_rng(seed))
-    title = f"{_shorten(from_text)} → {_shorten(to_text)}"
-    return _of_test_images(indices, x, y, class_names, title)
 
-
-def picture_pairs(images):
-    """A person's own pictures, a list of (H, W) arrays; each turns into the next."""
-    pairs = np.stack([images[:-1], images[1:]], axis=1)
-    numbers = np.arange(1, len(images) + 1).astype(str)
-    names = np.stack([numbers[:-1], numbers[1:]], axis=1)
-    none = np.full(names.shape, NONE)
-    return Endpoints(pairs, none, none, names, f"{len(images)} own pictures", "your pictures")
+def picture_pairs(trained, pictures):
+    """Endpoints of a person's own pictures, a list of (H, W); each turns into the next."""
+    codes = trained.encode(np.stack(pictures))
+    count = len(pictures) - 1
+    numbers = np.arange(1, len(pictures) + 1).astype(str)
+    no_test_image = np.full((count, 2), NONE)
+    return Endpoints(
+        images=np.stack([pictures[:-1], pictures[1:]], axis=1),
+        codes=np.stack([codes[:-1], codes[1:]], axis=1),
+        indices=no_test_image,
+        labels=no_test_image,
+        names=np.stack([numbers[:-1], numbers[1:]], axis=1),
+        rows=np.arange(count),
+        row_count=count,
+        title=f"{len(pictures)} own pictures",
+        source="your pictures",
+    )
 
 
 # ---- their parts
 
 
-def draw_pairs(y, rows, rng):
-    """Random indices (rows, 2) of images whose labels y differ.
+def draw_pairs(y, count, rng):
+    """Random indices (count, 2) of images whose labels y differ.
 
     Raises:
         InputError: all labels are the same.
     """
     if len(np.unique(y)) < 2:
         raise InputError("the test images are all of one class; a pair needs two")
-    pairs = rng.integers(len(y), size=(rows, 2))
+    pairs = rng.integers(len(y), size=(count, 2))
     while True:
         is_same = y[pairs[:, 0]] == y[pairs[:, 1]]
         if not is_same.any():
             return pairs
         pairs[is_same, 1] = rng.integers(len(y), size=is_same.sum())
+
+
+def typical_image(codes, y, label):
+    """The index of the code (N, D) nearest to the mean of its class; y: (N,), the labels."""
+    members = np.flatnonzero(y == label)
+    distances = np.linalg.norm(codes[members] - codes[members].mean(axis=0), axis=1)
+    return int(members[distances.argmin()])
 
 
 def _labels_of_characters(class_names, y):
@@ -160,35 +180,17 @@ def _labels_of_characters(class_names, y):
     return {name: label for name, label in label_of.items() if label in present}
 
 
-def _typical_images(labels, x, y, encode):
-    """For each label (rows, 2) the index of the image whose code is nearest to the class's mean."""
-    indices = np.full(labels.shape, NONE)
-    for label in np.unique(labels[labels != NONE]):
-        members = np.flatnonzero(y == label)
-        codes = encode(x[members])
-        distances = np.linalg.norm(codes - codes.mean(axis=0), axis=1)
-        indices[labels == label] = members[distances.argmin()]
-    return indices
-
-
-def _random_images(labels, y, rng):
-    """For each label (rows, 2) the index of a random image of its class."""
-    indices = np.full(labels.shape, NONE)
-    for place, label in np.ndenumerate(labels):
-        if label != NONE:
-            indices[place] = rng.choice(np.flatnonzero(y == label))
-    return indices
-
-
-def _of_test_images(indices, x, y, class_names, title):
-    """Endpoints for indices (rows, 2) of test images; NONE is a blank."""
-    is_blank = indices == NONE
-    labels = np.where(is_blank, NONE, y[indices])
-    images = x[indices]
-    images[is_blank] = 0
-    names = [[class_names.get(a, ""), class_names.get(b, "")] for a, b in labels.tolist()]
-    return Endpoints(images, indices, labels, np.array(names), title, "test images")
-
-
-def _shorten(text):
-    return text if len(text) <= MAX_WORD else f"{text[:MAX_WORD]}…"
+def _of_test_images(trained, indices, codes, rows, row_count, title):
+    labels = trained.data.y_test[indices]
+    names = [[trained.data.names[label] for label in pair] for pair in labels.tolist()]
+    return Endpoints(
+        images=trained.data.x_test[indices],
+        codes=codes,
+        indices=indices,
+        labels=labels,
+        names=np.array(names),
+        rows=rows,
+        row_count=row_count,
+        title=title,
+        source="test images",
+    )

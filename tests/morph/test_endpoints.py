@@ -1,5 +1,7 @@
 """endpoints.py: what a morph runs between: random pairs, two words, own pictures."""
 
+from types import SimpleNamespace
+
 import click
 import numpy as np
 import pytest
@@ -22,12 +24,17 @@ CODES = np.array([[0.0], [4], [5], [9], [1], [2]])  # of X
 def encode(x):
     """The codes of some of the images X."""
     is_same = (x[:, None] == X).all(axis=(2, 3))
-    assert is_same.any(axis=1).all()
     return CODES[is_same.argmax(axis=1)]
 
 
+def made_up_run(x=X, y=Y, names=NAMES):
+    """What the endpoints need of a TrainedRun."""
+    data = SimpleNamespace(x_test=x, y_test=y, names=names)
+    return SimpleNamespace(data=data, encode=encode, test_codes=CODES[: len(x)])
+
+
 def words(from_text, to_text, y=Y, seed=None):
-    return word_pairs(from_text, to_text, X, y, NAMES, encode, seed)
+    return word_pairs(made_up_run(y=y), from_text, to_text, seed)
 
 
 # ---- random pairs
@@ -57,15 +64,15 @@ def test_images_of_one_class_make_no_pair():
 
 
 def test_endpoints_of_random_pairs():
-    ends = random_pairs(X, Y, NAMES, 3, seed=5)
+    ends = random_pairs(made_up_run(), 3, seed=5)
     assert (ends.indices == draw_pairs(Y, 3, np.random.default_rng(5))).all()
     assert (ends.images == X[ends.indices]).all()
+    assert (ends.codes == CODES[ends.indices]).all()
     assert (ends.labels == Y[ends.indices]).all()
     for labels, names in zip(ends.labels, ends.names, strict=True):
         assert names.tolist() == [NAMES[labels[0]], NAMES[labels[1]]]
-    assert ends.not_blank.all()
-    assert ends.title == "3 random pairs"
-    assert ends.source == "test images"
+    assert ends.rows.tolist() == [0, 1, 2]
+    assert (ends.title, ends.source) == ("3 random pairs", "test images")
 
 
 # ---- words
@@ -73,28 +80,22 @@ def test_endpoints_of_random_pairs():
 
 def test_endpoints_of_words():
     ends = words("A a", "c A")
-    assert ends.indices.tolist() == [[1, 4], [-1, -1], [3, 1]]  # nearest to the mean of their class
-    assert ends.labels.tolist() == [[10, 12], [-1, -1], [36, 10]]
-    assert ends.names.tolist() == [["A", "C"], ["", ""], ["a", "A"]]
-    assert ends.not_blank.tolist() == [True, False, True]
+    assert ends.indices.tolist() == [[1, 4], [3, 1]]  # nearest to the mean of their class
+    assert ends.labels.tolist() == [[10, 12], [36, 10]]
+    assert ends.names.tolist() == [["A", "C"], ["a", "A"]]
+    assert (ends.images[1] == X[[3, 1]]).all()
+    assert (ends.codes[1] == CODES[[3, 1]]).all()
+    assert (ends.rows.tolist(), ends.row_count) == ([0, 2], 3)
     assert ends.title == "A a → c A"
-    assert ends.images.dtype == np.float32
-    assert ends.images.shape == (3, 2, 28, 28)
-    assert (ends.images[2] == X[[3, 1]]).all()
-    assert not ends.images[1].any()
 
 
-def test_only_images_of_the_words_are_encoded():
-    encoded = []
-
-    def remember(x):
-        encoded.append(len(x))
-        return encode(x)
-
-    word_pairs("aCa", "caC", X, Y, NAMES, remember)
-    assert sorted(encoded) == [1, 2]  # one a and two C
-    word_pairs("aCa", "caC", X, Y, NAMES, remember, seed=0)
-    assert len(encoded) == 2  # with a seed, none
+def test_a_space_makes_a_blank_row():
+    ends = words("A a", "c A")
+    assert ends.with_blank_rows(ends.labels, -1).tolist() == [[10, 12], [-1, -1], [36, 10]]
+    images = ends.with_blank_rows(ends.images)
+    assert images.dtype == np.float32
+    assert not images[1].any()
+    assert (images[[0, 2]] == ends.images).all()
 
 
 def test_with_a_seed_any_image_of_a_letter_may_come():
@@ -108,7 +109,7 @@ def test_with_a_seed_any_image_of_a_letter_may_come():
 def test_merged_cases_stand_for_their_class():
     assert (words("cC", "Cc").labels == 12).all()
     capitals = {1: "A", 2: "B"}  # a split whose classes are all merged
-    ends = word_pairs("aB", "bA", X[:2], np.array([2, 1]), capitals, encode)
+    ends = word_pairs(made_up_run(X[:2], np.array([2, 1]), capitals), "aB", "bA")
     assert ends.indices.tolist() == [[1, 0], [0, 1]]
 
 
@@ -122,27 +123,18 @@ def test_letters_without_a_class_or_without_an_image_are_named():
         words("A", "a", y=np.where(Y == 36, 12, Y))  # an A is no a
 
 
-def test_a_long_title_is_cut():
-    title = words("A" * 500, "C" * 500).title
-    assert len(title) < 70
-    assert title.startswith("AAAA")
-    assert title.endswith("CCCC…")
-
-
 # ---- pictures
 
 
 def test_endpoints_of_own_pictures():
-    first, second, third = np.random.default_rng(1).random((3, 28, 28), np.float32)
-    ends = picture_pairs([first, second, third])
-    assert ends.images.shape == (2, 2, 28, 28)
-    assert (ends.images == [[first, second], [second, third]]).all()
+    ends = picture_pairs(made_up_run(), [X[2], X[0], X[5]])
+    assert (ends.images == [[X[2], X[0]], [X[0], X[5]]]).all()
+    assert (ends.codes == [[CODES[2], CODES[0]], [CODES[0], CODES[5]]]).all()
     assert ends.indices.tolist() == [[-1, -1], [-1, -1]]
     assert ends.labels.tolist() == [[-1, -1], [-1, -1]]
     assert ends.names.tolist() == [["1", "2"], ["2", "3"]]
-    assert ends.not_blank.all()
-    assert ends.title == "3 own pictures"
-    assert ends.source == "your pictures"
+    assert ends.rows.tolist() == [0, 1]
+    assert (ends.title, ends.source) == ("3 own pictures", "your pictures")
 
 
 # ---- the command line's choice
@@ -151,18 +143,19 @@ def test_endpoints_of_own_pictures():
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ((None, "a", None, ()), "--from and --to must be given together"),
-        ((None, None, "a", ()), "--from and --to must be given together"),
-        ((3, "a", "b", ()), "give only one of"),
-        ((3, None, None, ("1", "2")), "give only one of"),
-        ((None, "a", "b", ("1", "2")), "give only one of"),
-        ((None, None, None, ("1",)), "two or more pictures"),
-        ((None, "ab", "c", ()), "same length"),
-        ((None, "", "", ()), "not be empty"),
-        ((None, "  ", "  ", ()), "not be empty"),
-        ((None, "a b", "abc", ()), "spaces"),
-        ((None, "a" * 1001, "b" * 1001, ()), "1,001 rows; at most 1,000"),
-        ((None, None, None, ("1",) * 1002), "1,001 rows; at most 1,000"),
+        ((None, "a", None, (), None), "--from and --to must be given together"),
+        ((None, None, "a", (), None), "--from and --to must be given together"),
+        ((3, "a", "b", (), None), "give only one of"),
+        ((3, None, None, ("1", "2"), None), "give only one of"),
+        ((None, "a", "b", ("1", "2"), None), "give only one of"),
+        ((None, None, None, ("1",), None), "two or more pictures"),
+        ((None, None, None, ("1", "2"), 0), "--seed chooses test images"),
+        ((None, "ab", "c", (), None), "same length"),
+        ((None, "", "", (), None), "not be empty"),
+        ((None, "  ", "  ", (), None), "not be empty"),
+        ((None, "a b", "abc", (), None), "spaces"),
+        ((None, "a" * 1001, "b" * 1001, (), None), "1,001 rows; at most 1,000"),
+        ((None, None, None, ("1",) * 1002, None), "1,001 rows; at most 1,000"),
     ],
 )
 def test_choices_that_are_refused(choice, message):
@@ -171,8 +164,8 @@ def test_choices_that_are_refused(choice, message):
 
 
 def test_a_clear_choice_gives_the_number_of_rows():
-    assert check_choice(None, None, None, ()) == 10
-    assert check_choice(3, None, None, ()) == 3
-    assert check_choice(None, "a b", "c d", ()) == 3
-    assert check_choice(None, None, None, ("1", "2", "3")) == 2
-    assert check_choice(None, "a" * 1000, "b" * 1000, ()) == 1000
+    assert check_choice(None, None, None, (), None) == 10
+    assert check_choice(3, None, None, (), None) == 3
+    assert check_choice(None, "a b", "c d", (), None) == 3
+    assert check_choice(None, None, None, ("1", "2", "3"), None) == 2
+    assert check_choice(None, "a" * 1000, "b" * 1000, (), None) == 1000

@@ -1,54 +1,52 @@
 """Geodesic paths between codes that stay close to real handwriting.
 
 The straight line between two codes crosses regions without any character, where the decoder paints
-ghosts. The geodesic goes from character to character. First a graph is built, once for a model:
+ghosts. The geodesic goes from character to character. Most pairs of letters have nothing between
+them that is handwriting, so a path passes through other letters: those that look alike, one after
+the other. The graph is built once for a model, in steps 1 to 3; each path takes steps 4 to 7.
 
 1. Isolated codes are dropped: those that lie further from their neighbours than these do from
    theirs (Breunig et al. 2000, "LOF: identifying density-based local outliers", simplified).
 2. Each other code is replaced by the mean of itself and its nearest neighbours. Averaging removes
-   one person's quirks, and the decoder draws clearer handwriting.
-3. These nodes are joined to their nearest neighbours. The length of an edge is the distance between
-   its two pictures (Chen et al. 2019, arXiv:1812.08284).
-4. The direction of the pen is found, in which codes of the same shape differ by the width of their
-   strokes: the slope of codes over widths, by least squares over all edges.
-
-Then each path is found in it:
-
-5. Length beyond 1.5 times the median is penalised. The cheapest path from code to code is short and
-   rarely takes a long edge through an empty region (Dijkstra 1959).
-6. A few codes at even distances stand for the path. Each is decoded and encoded again: what the
-   encoder does not know from handwriting is lost.
-7. The pen is carried along. Each of these codes is moved in the pen's direction until the width of
-   its strokes lies where it should between the widths at the two ends.
-8. Frames are chosen from the line through these codes, at nearly even distances that avoid regions
-   without nodes (dynamic programming).
+   one person's quirks, and the decoder draws clearer handwriting. The class of such a node is that
+   of most of its codes.
+3. Nodes are joined to their nearest neighbours. The length of an edge is the distance between its
+   two pictures (Chen et al. 2019, arXiv:1812.08284). A long edge costs extra, as it may cross an
+   empty region, and an edge between two classes costs twice as much.
+4. The cheapest path from code to code is found (Dijkstra 1959). It enters and leaves the graph at
+   nodes of its ends' own classes.
+5. A few codes at even distances stand for the path. Each is decoded and encoded again, four times:
+   what the encoder does not know from handwriting is lost.
+6. The pen is carried along. In one direction codes of the same shape differ by the width of their
+   strokes: the slope of codes over widths, by least squares over all edges. Each code is moved in
+   it until its width lies where it should between the widths at the two ends.
+7. The frames lie at even distances on the line through these codes, measured between pictures.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import dijkstra, laplacian
+from scipy.sparse import bmat, csr_matrix, diags
+from scipy.sparse.csgraph import dijkstra
 
-from support.console import InputError, notice, progress_bar
+from support.console import notice
 from support.files import made_once
 
-MAX_CODES = 120_000  # of more codes, a random sample is taken
+MAX_CODES = 120_000  # of more training images, a random sample is taken
 INLIER_SHARE = 1 / 3  # of the codes; the others are dropped
 CODES_PER_NODE = 5  # whose mean is a node
 NEIGHBOURS = 32  # to which a node is joined
-END_NEIGHBOURS = 8  # to which an end of a path is joined
-LONG_EDGE = 1.5  # times the median; length beyond that costs extra
+END_NEIGHBOURS = 16  # to which an end of a path is joined
+LONG_EDGE = 1.35  # times the median; length beyond that costs extra
 EXTRA_COST = 30  # for each unit of length beyond, on top of the length itself
+CLASS_CHANGE = 2  # times as much costs an edge between two classes
 CORNERS = 13  # codes that stand for a path
+ENCODE_ROUNDS = 4  # of decoding and encoding them again
 PEN_ROUNDS = 2  # of moving codes in the pen's direction and measuring their strokes again
 LARGEST_PEN_MOVE = 0.4  # in a round: of the logarithm of the width
+VOTERS = 8  # known codes that vote on the class of an end
+SAME_CLASS = 0.1  # share of the votes that both ends must give a class to be both of it
 NO_INK = 1e-3  # pixels; an empty picture has a width, too
-FRAME_NEIGHBOURS = 16  # nodes whose mean distance says how far a frame is from handwriting
-POINTS_PER_STEP = 20  # of a path; frames are chosen from its points
-LONGEST_STEP = 1.1  # times the mean step
-MIN_POINTS = 9 * POINTS_PER_STEP  # of a path of few frames
-QUERIES_AT_ONCE = 4000  # to save memory; the progress bar moves after each such block
 MIN_LENGTH = 1e-9  # codes may be equal, and a sparse graph has no edges of length 0
 
 
@@ -56,64 +54,80 @@ MIN_LENGTH = 1e-9  # codes may be equal, and a sparse graph has no edges of leng
 class CodeGraph:
     """A graph of codes, each joined to its nearest neighbours.
 
-    codes: (N, D) float32, means of neighbouring codes.
-    graph: (N, N) sparse and symmetric, the lengths of edges: between pictures, or between codes if
-        it was built without decode.
-    pen: (D,) float32, how a code changes when its strokes get e times as wide; 0 without decode.
+    nodes: (N, D) float32, means of neighbouring codes.
+    classes: (N,), their labels.
+    costs, neighbours, starts: of the edges, as scipy's csr_matrix keeps them: those of node i have
+        costs[starts[i] : starts[i + 1]] and lead to the neighbours at the same places.
+    long_edge: from which length an edge is long.
+    pen: (D,) float32, how a code changes when its strokes get e times as wide.
     """
 
-    codes: np.ndarray
-    graph: csr_matrix
+    nodes: np.ndarray
+    classes: np.ndarray
+    costs: np.ndarray
+    neighbours: np.ndarray
+    starts: np.ndarray
+    long_edge: float
     pen: np.ndarray
-
-    def price(self):
-        """(long, extra): from which length an edge is long; the extra cost of each unit beyond."""
-        return LONG_EDGE * float(np.median(self.graph.data)), EXTRA_COST
-
-    def cost(self, lengths):
-        """What edges of these lengths cost, in any shape."""
-        long, extra = self.price()
-        return lengths + extra * np.maximum(lengths - long, 0)
 
 
 # ---- the graph
 
 
-def build_graph(codes, decode=None, max_codes=MAX_CODES):
-    """Builds the CodeGraph in which geodesic_path searches.
+def open_graph(trained):
+    """The CodeGraph of a TrainedRun's training images, kept in its index.npz."""
 
-    Args:
-        codes: (N, D), N at least 1. Of more than max_codes, a sample is taken, always the same.
-        decode: as in geodesic_path.
+    def make():
+        notice(
+            "building the graph of the training images' codes, once for a model; a minute or two"
+        )
+        return vars(graph_of_training_images(trained, MAX_CODES))
 
-    Raises:
-        InputError: the codes are not finite.
+    settings = [MAX_CODES, INLIER_SHARE, CODES_PER_NODE, NEIGHBOURS]
+    settings += [LONG_EDGE, EXTRA_COST, CLASS_CHANGE, NO_INK]
+    note = trained.made_from | {"settings": settings}
+    return CodeGraph(**made_once(trained.run.folder / "index.npz", note, make))
+
+
+def graph_of_training_images(trained, most):
+    """The CodeGraph of a TrainedRun's training images; of more than `most`, a sample is taken."""
+    sample = np.random.default_rng(0).permutation(len(trained.data.y_train))[:most]
+    codes = trained.encode(trained.data.x_train[sample])
+    return build_graph(codes, trained.data.y_train[sample], trained.decode)
+
+
+def build_graph(codes, labels, decode):
+    """The CodeGraph in which geodesic_path searches.
+
+    codes: (N, D) float32, N at least 1. labels: (N,). decode: as in geodesic_path.
     """
-    codes = np.asarray(codes, np.float32)
-    if not np.isfinite(codes).all():
-        raise InputError("the codes are not finite numbers: the model is damaged, train it again")
-    if len(codes) > max_codes:
-        codes = np.random.default_rng(0).choice(codes, max_codes, replace=False)
-
     # 1. Drop isolated codes.
-    codes = _drop_isolated(codes)
-    # 2. Replace each by the mean of itself and its nearest neighbours.
-    _, neighbours = _nearest(codes, codes, NEIGHBOURS + 1, "joining codes")  # itself, too
-    nodes = codes[neighbours[:, :CODES_PER_NODE]].mean(axis=1)
-    # 3. Join these nodes.
-    pictures = decode(nodes) if decode else nodes
-    graph = _join(pictures.reshape(len(nodes), -1), neighbours)
-    # 4. Find the direction of the pen.
-    pen = _pen_direction(nodes, graph, pen_width(pictures)) if decode else np.zeros_like(nodes[0])
-    return CodeGraph(nodes, graph, pen)
-
-
-def _drop_isolated(codes):
-    """The INLIER_SHARE of the codes that lie least isolated from their neighbours."""
-    distances, neighbours = _nearest(codes, codes, NEIGHBOURS + 1, "comparing codes")
+    distances, neighbours = _nearest(codes, codes, NEIGHBOURS + 1)  # itself, too
     spread = distances.mean(axis=1) + MIN_LENGTH
     isolation = spread / spread[neighbours].mean(axis=1)
-    return codes[isolation <= np.quantile(isolation, INLIER_SHARE)]
+    is_kept = isolation <= np.quantile(isolation, INLIER_SHARE)
+    codes, labels = codes[is_kept], labels[is_kept]
+    # 2. Replace each by the mean of itself and its nearest neighbours.
+    _, neighbours = _nearest(codes, codes, NEIGHBOURS + 1)
+    members = neighbours[:, :CODES_PER_NODE]
+    nodes = codes[members].mean(axis=1)
+    classes = _most_common(labels[members])
+    # 3. Join these nodes.
+    pictures = decode(nodes)
+    edges = _join(_flat(pictures), neighbours)
+    long_edge = LONG_EDGE * np.median(edges.data)
+    edges.data = _cost(edges.data, long_edge)
+    edges.data[classes[edges.row] != classes[edges.col]] *= CLASS_CHANGE
+    edges = edges.tocsr()
+    # For step 6: find the direction of the pen.
+    pen = _pen_direction(nodes, pen_width(pictures), neighbours)
+    return CodeGraph(nodes, classes, edges.data, edges.indices, edges.indptr, long_edge, pen)
+
+
+def _most_common(labels):
+    """(N, K) -> (N,): the label that is most common in each row; of several, the first."""
+    counts = (labels[:, :, None] == labels[:, None, :]).sum(axis=2)
+    return labels[np.arange(len(labels)), counts.argmax(axis=1)]
 
 
 def _join(pictures, neighbours):
@@ -124,127 +138,135 @@ def _join(pictures, neighbours):
     lengths = np.empty(neighbours.shape, np.float32)
     for node, near in enumerate(neighbours):  # one by one, to save memory
         lengths[node] = _distances(pictures[near], pictures[node])
-    count = len(pictures)
-    tails = np.repeat(np.arange(count), neighbours.shape[1])
-    edges = (lengths.ravel(), (tails, neighbours.ravel()))
-    graph = csr_matrix(edges, shape=(count, count))
-    return graph.maximum(graph.T).tocsr()
+    edges = _sparse(lengths, neighbours, len(pictures))
+    return edges.maximum(edges.T).tocoo()
 
 
-def _pen_direction(codes, graph, widths):
-    """(D,): the slope of codes (N, D) over their widths (N,), by least squares over all edges.
-
-    Over an edge (i, j), codes and widths differ by c_i - c_j and w_i - w_j. With the Laplacian L of
-    the graph, the sum of (w_i - w_j) (c_i - c_j) over all edges is w L c.
-    """
-    differences = laplacian(graph.astype(bool).astype(np.float32)) @ widths
-    return differences @ codes / (differences @ widths + MIN_LENGTH)
+def _pen_direction(nodes, widths, neighbours):
+    """(D,): the slope of nodes (N, D) over their widths (N,), by least squares over all edges."""
+    wider = widths[neighbours] - widths[:, None]  # (N, K)
+    change = nodes[neighbours] - nodes[:, None]  # (N, K, D)
+    return np.einsum("nk,nkd->d", wider, change) / ((wider**2).sum() + MIN_LENGTH)
 
 
-def open_graph(path, made_from, make_codes, decode=None):
-    """The CodeGraph that is saved at `path`, or a new one, which is saved there.
+# ---- the classes of ends
+
+
+def vote_labels(codes, labels, start, end):
+    """The labels of the ends of paths, by a vote of the nearest codes of known labels.
+
+    If each end gives one class enough of its votes, both are taken to be of that class: then the
+    path between them need not leave it.
 
     Args:
-        made_from: fingerprints {"model": ..., "data": ...}. A graph that was made from others, or
-            with other settings, is rebuilt.
-        make_codes: a function that returns the codes (N, D) for a new graph.
-        decode: as in geodesic_path.
+        codes, labels: (N, D) and (N,), of test images.
+        start, end: (R, D), as in geodesic_path.
+
+    Returns:
+        Two arrays (R,).
     """
+    classes = np.unique(labels)
+    of_start = _vote(codes, labels, classes, start)
+    of_end = _vote(codes, labels, classes, end)
+    of_both = np.minimum(of_start, of_end)
+    is_same = of_both.max(axis=1) >= SAME_CLASS
+    common = of_both.argmax(axis=1)
+    start_labels = classes[np.where(is_same, common, of_start.argmax(axis=1))]
+    end_labels = classes[np.where(is_same, common, of_end.argmax(axis=1))]
+    return start_labels, end_labels
 
-    def make_arrays():
-        notice("building the graph of the training images' codes, once for a model")
-        built = build_graph(make_codes(), decode)
-        return {
-            "codes": built.codes,
-            "lengths": built.graph.data,
-            "neighbours": built.graph.indices,
-            "starts": built.graph.indptr,
-            "pen": built.pen,
-        }
 
-    settings = [MAX_CODES, INLIER_SHARE, CODES_PER_NODE, NEIGHBOURS, NO_INK, decode is not None]
-    arrays = made_once(path, made_from | {"settings": settings}, make_arrays)
-    edges = csr_matrix((arrays["lengths"], arrays["neighbours"], arrays["starts"]))
-    return CodeGraph(arrays["codes"], edges, arrays["pen"])
+def _vote(codes, labels, classes, queries):
+    """The share of each class (C,) in the vote of the codes nearest to queries: (Q, C)."""
+    distances, nearest = _nearest(codes, queries, VOTERS)
+    weights = 1 / (distances + MIN_LENGTH) ** 2
+    is_of_class = labels[nearest][:, :, None] == classes
+    votes = (weights[:, :, None] * is_of_class).sum(axis=1)
+    return votes / votes.sum(axis=1, keepdims=True)
 
 
 # ---- the paths
 
 
-def geodesic_path(graph, start, end, steps=10, encode=None, decode=None):
-    """Geodesic paths between codes, as frames at nearly even distances.
+def geodesic_path(graph, start, end, start_labels, end_labels, steps, encode, decode):
+    """Geodesic paths between codes, as frames at even distances.
 
     Args:
         graph: a CodeGraph, built with the same decode.
         start, end: (R, D) codes, the ends of R rows.
+        start_labels, end_labels: (R,), their classes.
         steps: frames in a row, at least 2; the first is start, the last is end, both exactly.
         encode: a function, pictures (N, height, width) -> codes (N, D).
-        decode: a function, codes (..., D) -> pictures (..., height, width) in [0, 1]. Without both,
-            lengths are measured between codes, and there is no pen.
+        decode: a function, codes (..., D) -> pictures (..., height, width) in [0, 1].
 
     Returns:
         (R, steps, D) float32.
     """
-    nodes = np.concatenate([graph.codes, start, end])
-    costs = _costs_with_ends(graph, start, end, decode)
-    first = len(graph.codes) + np.arange(len(start))
-    last = first + len(start)
-
-    corners = np.empty((len(start), CORNERS, nodes.shape[1]), np.float32)
-    for row in range(len(start)):
-        # 5. Find the cheapest path.
-        line = nodes[_cheapest_walk(costs, first[row], last[row])]
-        # 6. Let a few codes stand for it.
-        corners[row] = _interpolate(line, _arc_length(line), CORNERS)
-    if decode:
+    # 4. Find the cheapest paths.
+    corners = []
+    for walk in _cheapest_walks(graph, start, end, start_labels, end_labels, decode):
+        # 5. Let a few codes stand for each.
+        corners.append(_evenly(walk, walk, CORNERS))
+    corners = np.array(corners, np.float32)
+    for _ in range(ENCODE_ROUNDS):
         corners[:, 1:-1] = _encode_again(corners[:, 1:-1], encode, decode)
-        # 7. Carry the pen along.
-        corners = _carry_pen(corners, graph.pen, decode)
-
-    pictures = _to_pictures(corners, decode)
-    path = np.empty((len(start), steps, nodes.shape[1]), np.float32)
-    for row in range(len(start)):
-        # 8. Choose frames.
-        path[row] = _choose_frames(corners[row], _arc_length(pictures[row]), steps, graph)
-    path[:, 0] = start
-    path[:, -1] = end
-    return path
+    # 6. Carry the pen along.
+    corners = _carry_pen(corners, graph.pen, decode)
+    # 7. Put frames at even distances.
+    pictures = _flat(decode(corners))
+    rows = zip(corners, pictures, strict=True)
+    return np.array([_evenly(line, seen, steps) for line, seen in rows], np.float32)
 
 
-def _costs_with_ends(graph, start, end, decode):
-    """The costs of all edges, with R starts and R ends as further nodes: sparse, directed."""
-    start_nodes = len(graph.codes) + np.arange(len(start))
-    end_nodes = start_nodes + len(start)
-    _, near_start = _nearest(graph.codes, start, END_NEIGHBOURS)
-    _, near_end = _nearest(graph.codes, end, END_NEIGHBOURS)
-    start_pictures = _to_pictures(start, decode)
-    end_pictures = _to_pictures(end, decode)
-    from_start = _distances(_to_pictures(graph.codes[near_start], decode), start_pictures[:, None])
-    to_end = _distances(_to_pictures(graph.codes[near_end], decode), end_pictures[:, None])
-    straight = _distances(start_pictures, end_pictures)
+def _cheapest_walks(graph, start, end, start_labels, end_labels, decode):
+    """Yields for each row the codes on the cheapest way, from its start to its end."""
+    count = len(graph.nodes)
+    between = csr_matrix((graph.costs, graph.neighbours, graph.starts), shape=(count, count))
+    from_start = _end_costs(graph, start, start_labels, decode)
+    to_end = _end_costs(graph, end, end_labels, decode)
+    straight = _cost(_distances(_flat(decode(start)), _flat(decode(end))), graph.long_edge)
+    straight[np.not_equal(start_labels, end_labels)] *= CLASS_CHANGE
+    past_all = diags(straight)  # so that there is always a path
+    costs = bmat(  # from nodes, starts and ends to nodes, starts and ends
+        [
+            [between, None, to_end.T],
+            [from_start, 0 * past_all, past_all],
+            [None, None, 0 * past_all],
+        ],
+        format="csr",
+    )
+    codes = np.concatenate([graph.nodes, start, end])
+    for first in range(count, count + len(start)):
+        _, predecessors = dijkstra(costs, indices=first, return_predecessors=True)
+        walk = [first + len(start)]
+        while walk[-1] != first:
+            walk.append(predecessors[walk[-1]])
+        yield codes[walk[::-1]]
 
-    count = near_start.shape[1]
-    inner = graph.graph.tocoo()
-    groups = [
-        (inner.row, inner.col, inner.data),  # between nodes
-        (start_nodes.repeat(count), near_start.ravel(), from_start.ravel()),  # to the nearest
-        (near_end.ravel(), end_nodes.repeat(count), to_end.ravel()),  # from the nearest
-        (start_nodes, end_nodes, straight),  # past all nodes, so that there is always a path
-    ]
-    tails = np.concatenate([tail for tail, _, _ in groups])
-    heads = np.concatenate([head for _, head, _ in groups])
-    lengths = np.concatenate([length for _, _, length in groups])
-    size = len(graph.codes) + len(start) + len(end)
-    return csr_matrix((graph.cost(lengths), (tails, heads)), shape=(size, size))
+
+def _end_costs(graph, ends, labels, decode):
+    """What the edges from ends (R, D) to the nearest nodes of their classes cost: (R, N), sparse.
+
+    If a class has too few nodes, others are taken.
+    """
+    near = []
+    for end, label in zip(ends, labels, strict=True):
+        order = np.lexsort([_distances(graph.nodes, end), graph.classes != label])
+        near.append(order[:END_NEIGHBOURS])
+    near = np.array(near)
+    lengths = _distances(_flat(decode(graph.nodes[near])), _flat(decode(ends))[:, None])
+    return _sparse(_cost(lengths, graph.long_edge), near, len(graph.nodes))
 
 
-def _cheapest_walk(costs, first, last):
-    """The nodes on the cheapest way from the first to the last, both among them."""
-    _, predecessors = dijkstra(costs, indices=first, return_predecessors=True)
-    walk = [last]
-    while walk[-1] != first:
-        walk.append(predecessors[walk[-1]])
-    return walk[::-1]
+def _evenly(line, seen, count):
+    """(M, D) -> (count, D): codes on a line at even distances, both its ends among them.
+
+    seen: (M, P), between which distances are measured: the line's codes, or their pictures.
+    """
+    steps = _distances(seen[1:], seen[:-1])
+    reached = np.concatenate([[0], np.cumsum(steps)])
+    where = np.linspace(0, reached[-1], count)
+    return np.stack([np.interp(where, reached, numbers) for numbers in line.T], axis=1)
 
 
 def _encode_again(codes, encode, decode):
@@ -278,56 +300,23 @@ def pen_width(pictures):
     return np.log((2 * ink + NO_INK) / (variation + NO_INK))
 
 
-def _choose_frames(corners, arc_length, steps, graph):
-    """(M, D) corners of a line -> (steps, D) frames on it, its ends among them."""
-    points_per_step = max(POINTS_PER_STEP, MIN_POINTS // (steps - 1))
-    points = _interpolate(corners, arc_length, points_per_step * (steps - 1) + 1)
-    distances, _ = _nearest(graph.codes, points, FRAME_NEIGHBOURS)
-    penalties = distances.mean(axis=1) ** 4
-    longest_step = round(LONGEST_STEP * points_per_step)
-    return points[_cheapest_choice(penalties, steps, longest_step)]
-
-
-def _cheapest_choice(penalties, steps, longest_step):
-    """The choice of points with the least sum of penalties: (steps,) indices, in order.
-
-    penalties: (M,), for each point. The first and the last point are chosen. longest_step: how many
-    points it may be from one chosen point to the next.
-    """
-    points = np.arange(len(penalties))
-    before = points[:, None] - np.arange(1, longest_step + 1)  # where a step may begin
-    is_point = before >= 0
-    before = before.clip(0)
-    cost = np.where(points == 0, 0, np.inf)  # of the cheapest choice that ends at each point
-    step_starts = []
-    for _ in range(steps - 1):
-        costs = np.where(is_point, cost[before], np.inf)
-        step_starts.append(before[points, costs.argmin(axis=1)])
-        cost = costs.min(axis=1) + penalties
-
-    chosen = [points[-1]]
-    for start in reversed(step_starts):
-        chosen.append(start[chosen[-1]])
-    return chosen[::-1]
-
-
-def _interpolate(line, arc_length, count):
-    """(M, D) -> (count, D), at even arc lengths, both ends among them. arc_length: (M,)."""
-    where = np.linspace(0, arc_length[-1], count)
-    return np.stack([np.interp(where, arc_length, values) for values in line.T], axis=1)
-
-
-def _arc_length(line):
-    """(M, P) points of a line -> (M,), how far along it each lies."""
-    return np.concatenate([[0], np.cumsum(_distances(line[1:], line[:-1]))])
-
-
 # ---- distances
 
 
-def _to_pictures(codes, decode):
-    """(..., D) -> (..., P): what lengths are measured between, pictures or else codes."""
-    return decode(codes).reshape(*codes.shape[:-1], -1) if decode else codes
+def _cost(lengths, long_edge):
+    """What edges of these lengths cost, in any shape."""
+    return lengths + EXTRA_COST * np.maximum(lengths - long_edge, 0)
+
+
+def _sparse(values, columns, width):
+    """Values (R, K) at these columns of a sparse matrix (R, width)."""
+    rows = np.arange(len(values)).repeat(values.shape[1])
+    return csr_matrix((values.ravel(), (rows, columns.ravel())), shape=(len(values), width))
+
+
+def _flat(pictures):
+    """(..., height, width) -> (..., P)."""
+    return pictures.reshape(*pictures.shape[:-2], -1)
 
 
 def _distances(a, b):
@@ -335,21 +324,9 @@ def _distances(a, b):
     return np.linalg.norm(a - b, axis=-1) + MIN_LENGTH
 
 
-def _nearest(codes, queries, count, label=None):
-    """The `count` codes nearest to each query: distances and indices, (Q, count), in order.
-
-    label: of a progress bar; None: no bar.
-    """
+def _nearest(codes, queries, count):
+    """The `count` codes nearest to each query: distances and indices, (Q, count), in order."""
     from sklearn.neighbors import NearestNeighbors
 
     search = NearestNeighbors(n_neighbors=min(count, len(codes)), algorithm="brute").fit(codes)
-    distances = []
-    indices = []
-    with progress_bar(label, len(queries)) as bar:
-        for start in range(0, len(queries), QUERIES_AT_ONCE):
-            block = queries[start : start + QUERIES_AT_ONCE]
-            block_distances, block_indices = search.kneighbors(block)
-            distances.append(block_distances)
-            indices.append(block_indices)
-            bar.update(len(block))
-    return np.concatenate(distances), np.concatenate(indices)
+    return search.kneighbors(queries)

@@ -1,25 +1,26 @@
-// Paths between codes: the straight line, and the geodesic of support/geodesic.py, whose steps have
-// the same numbers here. It takes some seventy decodes, so it is found in pieces: a function*
-// pauses at each yield, and the page can answer before it goes on.
+// Paths between codes: the straight line, and the geodesic of support/morph/geodesic.py, whose steps
+// have the same numbers here; the graph of steps 1 to 3 comes with the page. It takes a hundred
+// decodes, so it is found in pieces: a function* pauses at each yield, and the page can answer.
 
 const FRAMES = 10;  // in a row
 const CODES_PER_FRAME = 10;  // how much finer the slider moves
 const PATH_CODES = (FRAMES - 1) * CODES_PER_FRAME + 1;
 
 const {
-  END_NEIGHBOURS,
+  CLASS_CHANGE,
   CORNERS,
-  PEN_ROUNDS,
+  ENCODE_ROUNDS,
+  END_NEIGHBOURS,
+  EXTRA_COST,
   LARGEST_PEN_MOVE,
-  NO_INK,
-  FRAME_NEIGHBOURS,
-  POINTS_PER_STEP,
-  LONGEST_STEP,
-  MIN_POINTS,
   MIN_LENGTH,
+  NO_INK,
+  PEN_ROUNDS,
+  SAME_CLASS,
+  VOTERS,
 } = content.settings;
 
-// ---- distances
+// ---- distances and lines
 
 function distance(a, b) {  // between codes, or between pictures
   let sum = 0;
@@ -27,56 +28,69 @@ function distance(a, b) {  // between codes, or between pictures
   return Math.sqrt(sum) + MIN_LENGTH;
 }
 
-function distancesTo(z, table) {  // of each code in a table
+function nearest(table, z, most) {  // the row numbers of the nearest codes in a table
   const distances = new Float32Array(table.length / CODE_SIZE);
   for (let i = 0; i < distances.length; i++) distances[i] = distance(row(table, i, CODE_SIZE), z);
-  return distances;
-}
-
-function nearest(table, z, most) {  // the row numbers of the nearest codes in a table
-  const distances = distancesTo(z, table);
   const order = [...distances.keys()].sort((i, j) => distances[i] - distances[j]);
   return order.slice(0, most);
 }
 
-// ---- lines
-
 const mix = (a, b, share) => (1 - share) * a + share * b;
-const even = (count, last) => Array.from({ length: count }, (_, k) => last * (k / (count - 1)));
 
-function arcLength(points) {  // how far along their line each lies
-  const found = [0];
+// Codes on a line of codes, at even distances. These are measured between points: the line's codes,
+// or their pictures.
+function evenly(line, points, count) {
+  const reached = [0];
   for (let i = 1; i < points.length; i++) {
-    found.push(found[i - 1] + distance(points[i - 1], points[i]));
+    reached.push(reached[i - 1] + distance(points[i - 1], points[i]));
   }
-  return found;
-}
-
-// The codes at positions along a line of codes. Lengths: how far along it each of its codes lies.
-function interpolate(line, lengths, positions) {
   const found = [];
   let i = 0;
-  for (const position of positions) {
-    while (i < line.length - 2 && lengths[i + 1] < position) i++;
-    const share = (position - lengths[i]) / (lengths[i + 1] - lengths[i]);
-    found.push(line[i].map((x, k) => mix(x, line[i + 1][k], Math.min(share, 1))));
+  for (let k = 0; k < count; k++) {
+    const where = reached.at(-1) * (k / (count - 1));
+    while (i < line.length - 2 && reached[i + 1] < where) i++;
+    const share = (where - reached[i]) / (reached[i + 1] - reached[i]);
+    found.push(line[i].map((x, number) => mix(x, line[i + 1][number], Math.min(share, 1))));
   }
   return found;
 }
 
-// ---- 5. The cheapest path
+// ---- the classes of ends
 
-const { nodes, starts, neighbours } = content;
-const [longEdge, extraCost] = content.price;
-const NODE_COUNT = nodes.length / CODE_SIZE;
+function vote(z) {  // the share of each class in a vote of the nearest test images
+  const shares = new Float64Array(names.length);
+  const voters = nearest(codes, z, VOTERS);
+  const weights = voters.map(i => 1 / distance(code(i), z) ** 2);
+  const sum = weights.reduce((a, b) => a + b);
+  voters.forEach((i, k) => shares[labels[i]] += weights[k] / sum);
+  return shares;
+}
+
+function voteLabels(a, b) {  // the labels of both ends; the same one if they may be of one class
+  const ofA = vote(a);
+  const ofB = vote(b);
+  const ofBoth = ofA.map((share, label) => Math.min(share, ofB[label]));
+  const most = shares => shares.indexOf(Math.max(...shares));
+  if (Math.max(...ofBoth) >= SAME_CLASS) return [most(ofBoth), most(ofBoth)];
+  return [most(ofA), most(ofB)];
+}
+
+// ---- 4. The cheapest path
+
+const { nodes, classes, starts, neighbours } = content;
+const NODE_COUNT = classes.length;
 const node = i => row(nodes, i, CODE_SIZE);
-const edgeCost = length => length + extraCost * Math.max(length - longEdge, 0);
-const edgeCosts = content.lengths.map(edgeCost);
+const edgeCost = length => length + EXTRA_COST * Math.max(length - content.long_edge, 0);
 
-function* endCosts(z) {  // of the edges between an end and its nearest nodes, by their numbers
+// What the edges between an end and the nearest nodes of its class cost, by the nodes' numbers. If
+// the class has too few nodes, others are taken.
+function* endCosts(z, label) {
   const costs = new Map();
   const picture = decode(z);
-  for (const i of nearest(nodes, z, END_NEIGHBOURS)) {
+  const order = nearest(nodes, z);
+  const own = order.filter(i => classes[i] === label);
+  const others = order.filter(i => classes[i] !== label);
+  for (const i of [...own, ...others].slice(0, END_NEIGHBOURS)) {
     costs.set(i, edgeCost(distance(decode(node(i)), picture)));
     yield;
   }
@@ -107,14 +121,17 @@ function* cheapestWalk(a, b) {
     return cheapest;
   }
 
-  const entries = yield* endCosts(a);
-  const exits = yield* endCosts(b);
+  const [labelA, labelB] = voteLabels(a, b);
+  const entries = yield* endCosts(a, labelA);
+  const exits = yield* endCosts(b, labelB);
   for (const [i, cost] of entries) reach(i, START, cost);
-  reach(END, START, edgeCost(distance(decode(a), decode(b))));  // so that there is always a path
+  const change = labelA === labelB ? 1 : CLASS_CHANGE;
+  const straight = edgeCost(distance(decode(a), decode(b))) * change;
+  reach(END, START, straight);  // so that there is always a path
   for (let i = takeCheapest(); i !== END; i = takeCheapest()) {
     if (exits.has(i)) reach(END, i, costs[i] + exits.get(i));
     for (let edge = starts[i]; edge < starts[i + 1]; edge++) {
-      reach(neighbours[edge], i, costs[i] + edgeCosts[edge]);
+      reach(neighbours[edge], i, costs[i] + content.costs[edge]);
     }
     yield;
   }
@@ -125,14 +142,15 @@ function* cheapestWalk(a, b) {
   return walk.reverse();
 }
 
-// ---- 6. Corners, a few codes that stand for the path
+// ---- 5. Corners, a few codes that stand for the path
 
 function* findCorners(walk) {
-  const lengths = arcLength(walk);
-  const corners = interpolate(walk, lengths, even(CORNERS, lengths.at(-1)));
+  const corners = evenly(walk, walk, CORNERS);
   for (let i = 1; i < CORNERS - 1; i++) {
-    corners[i] = encode(decode(corners[i]));
-    yield;
+    for (let round = 0; round < ENCODE_ROUNDS; round++) {
+      corners[i] = encode(decode(corners[i]));
+      yield;
+    }
   }
   return corners;
 }
@@ -146,7 +164,7 @@ function* decodeAll(line) {
   return pictures;
 }
 
-// ---- 7. The pen
+// ---- 6. The pen
 
 function* carryPen(corners) {
   for (let round = 0; round < PEN_ROUNDS; round++) {
@@ -174,69 +192,17 @@ function penWidth(x) {  // the logarithm of the mean width of strokes, from thei
   return Math.log((2 * ink + NO_INK) / (variation + NO_INK));
 }
 
-// ---- 8. Frames
-
-function* chooseFrames(corners) {  // and the codes between them, for the slider
-  const pictures = yield* decodeAll(corners);
-  const lengths = arcLength(pictures);
-  const pointsPerStep = Math.max(POINTS_PER_STEP, Math.floor(MIN_POINTS / (FRAMES - 1)));
-  const positions = even(pointsPerStep * (FRAMES - 1) + 1, lengths.at(-1));
-  const penalties = [];
-  for (const point of interpolate(corners, lengths, positions)) {
-    penalties.push(meanNodeDistance(point) ** 4);
-    yield;
-  }
-
-  const chosen = cheapestChoice(penalties, Math.round(LONGEST_STEP * pointsPerStep));
-  const frames = chosen.map(point => positions[point]);
-  const codePositions = [frames[0]];
-  for (let i = 1; i < FRAMES; i++) {
-    for (let k = 1; k <= CODES_PER_FRAME; k++) {
-      codePositions.push(mix(frames[i - 1], frames[i], k / CODES_PER_FRAME));
-    }
-  }
-  return interpolate(corners, lengths, codePositions);
-}
-
-function meanNodeDistance(z) {  // of the nearest nodes
-  const distances = distancesTo(z, nodes).sort().subarray(0, FRAME_NEIGHBOURS);
-  return distances.reduce((sum, x) => sum + x, 0) / distances.length;
-}
-
-// The points with the least sum of penalties, one for each frame, the first and the last point
-// among them; from one to the next it is at most longestStep points.
-function cheapestChoice(penalties, longestStep) {
-  let costs = penalties.map((_, point) => point === 0 ? 0 : Infinity);  // of a choice up to there
-  const stepStarts = [];  // for each step: where it begins if it ends at a point
-  for (let step = 1; step < FRAMES; step++) {
-    const begins = costs.map((_, point) => cheapestBefore(costs, point, longestStep));
-    costs = begins.map((begin, point) => (costs[begin] ?? Infinity) + penalties[point]);
-    stepStarts.push(begins);
-  }
-
-  const chosen = [penalties.length - 1];
-  for (const begins of stepStarts.reverse()) chosen.unshift(begins[chosen[0]]);
-  return chosen;
-}
-
-function cheapestBefore(costs, point, longestStep) {  // the last of the cheapest; -1 if none
-  let cheapest = point - 1;
-  for (let before = point - 1; before >= Math.max(point - longestStep, 0); before--) {
-    if (costs[before] < costs[cheapest]) cheapest = before;
-  }
-  return cheapest;
-}
-
 // ---- the paths: from a to b, PATH_CODES codes
 
 const PATHS = {
   *linear(a, b) {
-    return interpolate([a, b], [0, 1], even(PATH_CODES, 1));
+    return evenly([a, b], [a, b], PATH_CODES);
   },
   *geodesic(a, b) {
     const walk = yield* cheapestWalk(a, b);
     const corners = yield* carryPen(yield* findCorners(walk));
-    return yield* chooseFrames(corners);
+    const pictures = yield* decodeAll(corners);
+    return evenly(corners, pictures, PATH_CODES);  // 7. Even distances
   },
 };
 

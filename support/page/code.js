@@ -1,4 +1,5 @@
-// The code: its numbers as bars, its principal components as sliders, and its picture.
+// The network at work on a character: its image, the numbers that the encoder makes of it, and what
+// the decoder makes of these. The numbers are bars that can be moved.
 
 const KEY_STEPS = 25;  // from 0 to a bar's limit, by arrow key
 const KEYS_OF_BARS = {
@@ -10,54 +11,50 @@ const KEYS_OF_BARS = {
   PageDown: -5,
 };
 
-// ---- principal components of the test images' codes
-
-const meanCode = new Float32Array(CODE_SIZE);
-codes.forEach((x, i) => meanCode[i % CODE_SIZE] += x / COUNT);
-
-function component(z, k) {  // of a code, along the principal axis k
-  return content.axes[k].reduce((sum, x, i) => sum + x * (z[i] - meanCode[i]), 0);
-}
-
-function componentVariance(k) {
-  let sum = 0;
-  for (let i = 0; i < COUNT; i++) sum += component(code(i), k) ** 2;
-  return sum / COUNT;
-}
-
-const variances = content.axes.map((_, k) => componentVariance(k));
-const deviations = variances.map(Math.sqrt);
-let totalVariance = 0;
-codes.forEach((x, i) => totalVariance += (x - meanCode[i % CODE_SIZE]) ** 2 / COUNT);
-
-// ---- showing and changing the code
-
-const limit = 4 * Math.sqrt(totalVariance / CODE_SIZE);  // of each number
-let current = code(0).slice();
-
+const meanSquare = codes.reduce((sum, x) => sum + x ** 2, 0) / codes.length;
+const limit = 4 * Math.sqrt(meanSquare);  // of each number
 const clip = x => Math.max(-limit, Math.min(x, limit));
 
-function setCode(z) {
-  current = z.slice();
-  bars.forEach((bar, i) => {
-    const share = clip(z[i]) / limit;
-    bar.setAttribute("aria-valuenow", z[i].toFixed(2));
-    bar.firstChild.style.top = `${50 - 50 * Math.max(share, 0)}%`;
-    bar.firstChild.style.height = `${50 * Math.abs(share)}%`;
+let original = null;  // the character that was taken
+let shown = null;  // the same, or one whose numbers were changed
+
+function take(character) {
+  original = character;
+  shown = character;
+  const { name, image } = character;
+  paintInk(get("image"), image ?? new Float32Array(PIXELS));
+  get("image-text").textContent = image ? name : "image not kept";
+  centerDirections();
+  showCode();
+}
+
+function change(z) {
+  shown = { name: "changed", code: z };
+  showCode();
+}
+
+function showCode() {
+  shown.code.forEach((x, i) => {
+    const share = clip(x) / limit;
+    bars[i].ariaValueNow = Math.round(100 * share);
+    bars[i].firstChild.style.top = `${50 - 50 * Math.max(share, 0)}%`;
+    bars[i].firstChild.style.height = `${50 * Math.abs(share)}%`;
   });
-  componentSliders.forEach((input, k) => input.value = component(z, k) / deviations[k]);
-  paintInk(get("decoded"), decode(current));
+  const copy = decode(shown.code);
+  paintInk(get("copy"), copy);
+  get("copy-text").textContent = shown.image
+    ? `lost: ${excess(shown.image, copy).toFixed(4)}`
+    : shown.name;
+  get("reset").disabled = shown === original;
+  get("image").style.opacity = shown === original ? 1 : 0.3;
+  startJob("previews", paintPreviews());
+  noteChange();
 }
 
 function setNumber(i, x) {
-  const z = current.slice();
+  const z = shown.code.slice();
   z[i] = clip(x);
-  setCode(z);
-}
-
-function setComponent(k, x) {
-  const move = x - component(current, k);
-  setCode(current.map((number, i) => number + move * content.axes[k][i]));
+  change(z);
 }
 
 function makeBar(i) {
@@ -66,35 +63,20 @@ function makeBar(i) {
     tabIndex: 0,
     ariaLabel: `Number ${i + 1}`,
     ariaOrientation: "vertical",
-    ariaValueMin: (-limit).toFixed(2),
-    ariaValueMax: limit.toFixed(2),
+    ariaValueMin: -100,
+    ariaValueMax: 100,
   });
   make("i", bar);
   bar.onkeydown = event => {
     const steps = KEYS_OF_BARS[event.key];
     if (!steps) return;
     event.preventDefault();
-    setNumber(i, current[i] + steps * limit / KEY_STEPS);
+    setNumber(i, shown.code[i] + steps * limit / KEY_STEPS);
   };
   return bar;
 }
 
-function makeComponentSlider(k) {
-  const percent = Math.round(100 * variances[k] / totalVariance);
-  const label = make("label", get("axes"), { textContent: `${k + 1} · ${percent}%` });
-  const input = make("input", label, {
-    type: "range",
-    min: -3,
-    max: 3,
-    step: 0.05,
-    ariaLabel: `Principal component ${k + 1}`,
-  });
-  input.oninput = () => setComponent(k, input.value * deviations[k]);
-  return input;
-}
-
 const bars = Array.from({ length: CODE_SIZE }, (_, i) => makeBar(i));
-const componentSliders = content.axes.map((_, k) => makeComponentSlider(k));
 
 function dragBar(event) {
   if (!event.buttons) return;
@@ -105,13 +87,12 @@ function dragBar(event) {
   if (bars[i]) setNumber(i, limit * (1 - 2 * height));
 }
 
-get("bars").onpointerdown = dragBar;
-get("bars").onpointermove = dragBar;
-get("reset").onclick = () => setCode(ends.A.code);
-
-function useCode() {
-  return { name: "code", code: current, place: placeOf(current) };
+function useCode(end) {
+  useAs(end, { ...shown, place: placeOf(shown.code) });
 }
 
-get("code-A").onclick = () => setEnds({ A: useCode() });
-get("code-B").onclick = () => setEnds({ B: useCode() });
+get("bars").onpointerdown = dragBar;
+get("bars").onpointermove = dragBar;
+get("reset").onclick = () => take(original);
+get("code-A").onclick = () => useCode("A");
+get("code-B").onclick = () => useCode("B");

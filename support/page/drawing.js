@@ -9,7 +9,7 @@ const SIMILAR = 5;  // test images
 const pad = get("pad");
 const PAD_LINE = pad.width / 20;
 let strokes = [];  // lists of places [x, y] on the pad
-let drawing = null;  // as an end of a morph
+let drawing = null;  // the character
 
 function drawStrokes(context, width) {
   context.lineWidth = width;
@@ -90,24 +90,17 @@ function readDrawing() {
 }
 
 function forgetDrawing() {
-  const blank = new Float32Array(PIXELS);
-  paintInk(get("drawn"), blank);
-  paintInk(get("drawn-copy"), blank);
-  get("drawn-text").textContent = "Write a character.";
+  get("drawn-text").textContent = "Write a character with mouse, pen or finger.";
   drawing = null;
-  drawingPlace = null;
 }
 
 function showDrawing() {
   const x = toImage();
   const z = encode(x);
-  const copy = decode(z);
-  paintInk(get("drawn"), x);
-  paintInk(get("drawn-copy"), copy);
-  get("drawn-text").textContent = `Excess ${excess(x, copy).toFixed(4)}. Nearest:`;
+  drawing = { name: "drawn", code: z, place: placeOf(z), image: x };
+  take(drawing);
+  get("drawn-text").textContent = "The test images with the nearest numbers:";
   showSimilar(z);
-  drawingPlace = placeOf(z);
-  drawing = { name: "ink", code: z, place: drawingPlace };
 }
 
 function padPosition(event) {
@@ -138,5 +131,5 @@ get("clear").onclick = () => {
   readDrawing();
 };
 
-get("drawn-A").onclick = () => setEnds({ A: drawing });
-get("drawn-B").onclick = () => setEnds({ B: drawing });
+get("drawn-A").onclick = () => useAs("A", drawing);
+get("drawn-B").onclick = () => useAs("B", drawing);

@@ -11,10 +11,14 @@ import json
 
 import numpy as np
 
+from support import metrics
 from support import page as pages
-from support.console import InputError
-from support.files import make_folder, replacing
+from support.console import InputError, notice
+from support.files import replacing
 from support.lazy_keras import keras
+from support.morph import geodesic
+from support.morph.endpoints import typical_image
+from support.page.directions import named_directions
 
 SCRIPTS = (
     "page",
@@ -22,9 +26,12 @@ SCRIPTS = (
     "geodesic",
     "player",
     "map",
+    "trail",
     "morph",
     "drawing",
+    "directions",
     "code",
+    "tour",
     "address",
     "gif",
     "save",
@@ -43,19 +50,21 @@ SUPPORTED_DEFAULTS = {  # settings of layers that the page knows with these valu
     "use_bias": True,
 }
 TRAINING_CODES = 10_000  # from which the graph is made
+MEASURED_CODES = 1000  # of test images, on which directions are measured
+FEWEST_DIRECTIONS = 3  # that are worth their place on the page
 GEODESIC_SETTINGS = (  # constants of support/morph/geodesic.py that the page needs
+    "CLASS_CHANGE",
     "CORNERS",
+    "ENCODE_ROUNDS",
     "END_NEIGHBOURS",
-    "FRAME_NEIGHBOURS",
+    "EXTRA_COST",
     "LARGEST_PEN_MOVE",
-    "NO_INK",
-    "LONGEST_STEP",
     "MIN_LENGTH",
-    "MIN_POINTS",
+    "NO_INK",
     "PEN_ROUNDS",
-    "POINTS_PER_STEP",
+    "SAME_CLASS",
+    "VOTERS",
 )
-COMPONENTS = 6  # principal components that have a slider
 FIRST_PAIRS = ("WG", "64")  # pairs of characters, the first morph that the page shows
 
 
@@ -172,92 +181,101 @@ def first_pair(names, labels, codes):
     for a, b in reversed(FIRST_PAIRS):
         if a in label_of and b in label_of:
             pair = [label_of[a], label_of[b]]
-    return [typical_image(codes, labels == label) for label in pair]
+    return [typical_image(codes, labels, label) for label in pair]
 
 
-def typical_image(codes, is_in_class):
-    """The index of the code nearest to the mean of its class."""
-    distances = np.linalg.norm(codes - codes[is_in_class].mean(axis=0), axis=1)
-    return int(np.where(is_in_class, distances, np.inf).argmin())
-
-
-def principal_axes(codes):
-    """(N, D) -> (COMPONENTS, D): the directions in which codes vary most."""
-    _, _, axes = np.linalg.svd(codes - codes.mean(axis=0), full_matrices=False)
-    return axes[:COMPONENTS]
-
-
-def write_page(
-    path,
-    *,
-    title,
-    encoder,
-    decoder,
-    names,
-    images,
-    labels,
-    codes,
-    points,
-    graph,
-    settings,
-    graph_codes,
-    made_from,
-):
+def write_page(path, trained, graph, sample, points):
     """Writes the page, which opens offline.
 
     Args:
         path: the file to write.
-        title: the name of the run.
-        encoder, decoder: Keras models whose layers stand in a row.
-        names: dict of label to character.
-        images: (N, height, width) in [0, 1], height and width equal: the test images of the map.
-        labels: (N,), of the images.
-        codes: (N, D), of the images.
-        points: (N, 2), where the images lie on the map.
-        graph: a CodeGraph of at most TRAINING_CODES training codes, built with the decoder.
-        settings: dict of the constants in support/morph/geodesic.py, GEODESIC_SETTINGS.
-        graph_codes: {"page": ..., "program": ...}, of how many training codes each makes its graph.
-        made_from: dict of the fingerprints of what the page was made from, which it carries.
+        trained: the TrainedRun.
+        graph: a CodeGraph of at most TRAINING_CODES training codes, built with trained.decode.
+        sample: (n,) indices of the test images on the map.
+        points: (n, 2), their places.
 
     Raises:
         InputError: the page does not know a layer or one of its settings.
     """
     block = Block()
-    bytes_of_images = np.uint8(np.round(255 * images))
-    class_numbers = {label: number for number, label in enumerate(names)}
     content = {
-        "title": title,
-        "made_from": made_from,
-        "image_size": images.shape[1],
-        "code_size": codes.shape[1],
-        "encoder": export_layers(encoder, block),
-        "decoder": export_layers(decoder, block),
-        "names": list(names.values()),
-        "labels": [class_numbers[label] for label in labels.tolist()],
-        "images": block.add_scaled(bytes_of_images, [1 / 255]),
-        "codes": block.add_rounded(codes, "int16"),
-        "points": block.add_rounded(points, "int16"),
-        "axes": principal_axes(codes).tolist(),
-        "first": first_pair(names, labels, codes),
-        "nodes": block.add_rounded(graph.codes, "int16"),
-        "starts": block.add(np.uint32(graph.graph.indptr)),  # of each node's edges
-        "neighbours": block.add(np.uint16(graph.graph.indices)),  # at the edges' other ends
-        "lengths": block.add_rounded(graph.graph.data[:, None], "uint16"),
-        "price": graph.price(),
-        "pen": graph.pen.tolist(),
-        "settings": {name: settings[name] for name in GEODESIC_SETTINGS},
-        "graph_codes": graph_codes,
+        "title": trained.run.folder.resolve().name,
+        "made_from": trained.made_from,
+        "encoder": export_layers(trained.autoencoder.get_layer("encoder"), block),
+        "decoder": export_layers(trained.autoencoder.get_layer("decoder"), block),
     }
+    content |= export_images(trained, sample, points, block)
+    content |= export_graph(graph, trained.data.names, block)
+    content["directions"] = export_directions(trained, graph, sample)
+    images = trained.data.x_test[sample]
+    count, side, _ = images.shape
+    copies = trained.decode(trained.test_codes[sample])
     page = pages.fill(
         "explorer.html",
         {
-            "code_size": str(codes.shape[1]),
+            "count": f"{count:,}",
+            "training": f"{min(len(trained.data.y_train), TRAINING_CODES):,}",
+            "side": str(side),
+            "pixels": str(side**2),
+            "code_size": str(graph.nodes.shape[1]),
+            "excess": f"{metrics.excess(images, copies).mean():.4f}",
             "style": pages.read("style.css"),
             "content": json.dumps(content).replace("<", "\\u003c"),
             "block": base64.b64encode(gzip.compress(block.bytes, mtime=0)).decode(),
             "scripts": "\n".join(pages.read(f"{name}.js") for name in SCRIPTS),
         },
     )
-    make_folder(path.parent)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:
         partial.write_text(page, "utf-8")
+
+
+def export_images(trained, sample, points, block):
+    """The test images of the map, their codes and their places, as part of the page's content."""
+    images = trained.data.x_test[sample]
+    labels = trained.data.y_test[sample]
+    codes = trained.test_codes[sample]
+    names = trained.data.names
+    return {
+        "names": list(names.values()),
+        "image_size": images.shape[1],
+        "images": block.add_scaled(np.uint8(np.round(255 * images)), [1 / 255]),
+        "labels": class_numbers(labels, names),
+        "code_size": codes.shape[1],
+        "codes": block.add_rounded(codes, "int16"),
+        "points": block.add_rounded(points, "int16"),
+        "first": first_pair(names, labels, codes),
+    }
+
+
+def export_graph(graph, names, block):
+    """What the page needs to find geodesics, as part of its content."""
+    return {
+        "nodes": block.add_rounded(graph.nodes, "int16"),
+        "classes": class_numbers(graph.classes, names),
+        "starts": block.add(np.uint32(graph.starts)),  # of each node's edges
+        "neighbours": block.add(np.uint16(graph.neighbours)),  # at the edges' other ends
+        "costs": block.add_rounded(graph.costs[:, None], "uint16"),
+        "long_edge": float(graph.long_edge),
+        "pen": graph.pen.tolist(),
+        "settings": {name: getattr(geodesic, name) for name in GEODESIC_SETTINGS},
+    }
+
+
+def class_numbers(labels, names):
+    """The places of labels (N,) in the list of names: the page counts classes from 0."""
+    place = {label: number for number, label in enumerate(names)}
+    return [place[label] for label in labels.tolist()]
+
+
+def export_directions(trained, graph, sample):
+    """The directions with names, as a list of dicts; empty if too few are clean."""
+    codes = trained.test_codes[sample[:MEASURED_CODES]]
+    found = named_directions(graph, codes, trained.decode)
+    if len(found) < FEWEST_DIRECTIONS:
+        notice(f"the page has no directions with names: only {len(found)} are clean")
+        return []
+    return [
+        {"name": name, "low": low, "high": high, "step": step.tolist()}
+        for (name, low, high), step in found.items()
+    ]

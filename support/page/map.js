@@ -1,6 +1,7 @@
 // The map: test images at their places, the ends of the morph, and one image under the pointer.
 
 const MARGIN = 30;  // screen pixels around the outermost images, both sides together
+const MOST_WIDTH = 1.6;  // times its height
 const MAX_ZOOM = 40;
 const ZOOM_STEP = 1.5;
 const MAX_TILE = 84;  // screen pixels
@@ -21,14 +22,14 @@ function extent(axis) {
 
 const across = extent(0);
 const upwards = extent(1);
-const span = Math.max(across.most - across.least, upwards.most - upwards.least) || 1;
+const spans = [across.most - across.least || 1, upwards.most - upwards.least || 1];
 const middle = [(across.least + across.most) / 2, (upwards.least + upwards.most) / 2];
+map.style.aspectRatio = Math.min(Math.max(spans[0] / spans[1], 1), MOST_WIDTH);
 
 const view = { x: middle[0], y: middle[1], zoom: 1 };
 let pointed = content.first[0];  // the test image under the pointer
 let nextEnd = "A";  // of the morph, which the next click sets
 let onlyLabel = null;  // the class that is highlighted; null for all
-let drawingPlace = null;  // where a drawing lies
 let isQueued = false;  // whether the map will be drawn
 
 // ---- pictures
@@ -59,16 +60,25 @@ function tileSize() {
   return Math.min(size * view.zoom ** 0.8, MAX_TILE);
 }
 
-const viewScale = () => (map.clientWidth - MARGIN) / span * view.zoom;  // screen pixels a unit
+function viewScale() {  // screen pixels a unit
+  const acrossScale = (map.clientWidth - MARGIN) / spans[0];
+  const upwardsScale = (map.clientHeight - MARGIN) / spans[1];
+  return Math.min(acrossScale, upwardsScale) * view.zoom;
+}
+
 const isHighlighted = i => onlyLabel === null || labels[i] === onlyLabel;
 
 function onScreen([x, y]) {
-  const center = map.clientWidth / 2;
+  const [right, down] = center();
   const scale = viewScale();
-  return [center + (x - view.x) * scale, center - (y - view.y) * scale];
+  return [right + (x - view.x) * scale, down - (y - view.y) * scale];
 }
 
-const isOnMap = ([x, y]) => Math.min(x, y) >= 0 && Math.max(x, y) <= map.clientWidth;
+const center = () => [map.clientWidth / 2, map.clientHeight / 2];
+
+function isOnMap([x, y]) {
+  return Math.min(x, y) >= 0 && x <= map.clientWidth && y <= map.clientHeight;
+}
 
 function drawMap() {
   if (!isQueued) requestAnimationFrame(drawMapNow);
@@ -77,21 +87,22 @@ function drawMap() {
 
 function drawMapNow() {
   isQueued = false;
-  const width = map.clientWidth;
   const context = map.getContext("2d");
-  map.width = Math.round(width * devicePixelRatio);
-  map.height = map.width;
+  map.width = Math.round(map.clientWidth * devicePixelRatio);
+  map.height = Math.round(map.clientHeight * devicePixelRatio);
   context.scale(devicePixelRatio, devicePixelRatio);
-  drawTiles(context, width);
+  drawTiles(context);
+  drawTrails(context);
   drawRing(context, onScreen(place(pointed)), "--muted");
   drawMarks(context);
 }
 
-function drawTiles(context, width) {
+function drawTiles(context) {
   const size = tileSize();
+  const { clientWidth: width, clientHeight: height } = map;
   for (let i = 0; i < COUNT; i++) {
     const [x, y] = onScreen(place(i));
-    if (Math.min(x, y) < -size || Math.max(x, y) > width + size) continue;
+    if (Math.min(x, y) < -size || x > width + size || y > height + size) continue;
     const source = [...spriteCorner(i), IMAGE_SIZE, IMAGE_SIZE];
     context.globalAlpha = isHighlighted(i) ? 1 : 0.1;
     context.drawImage(sprite, ...source, x - size / 2, y - size / 2, size, size);
@@ -116,7 +127,7 @@ function drawRing(context, [x, y], color) {
 
 function drawMarks(context) {  // the rings of the drawing and of both ends, and their labels
   const marks = [
-    { label: get("mark-drawn"), place: drawingPlace, color: "--ink" },
+    { label: get("mark-drawn"), place: drawing?.place ?? null, color: "--ink" },
     { label: get("mark-A"), place: ends.A.place, color: "--a" },
     { label: get("mark-B"), place: ends.B.place, color: "--b" },
   ];
@@ -146,7 +157,7 @@ function freeBox([x, y], label, rings, boxes) {
       const top = y - Math.sin(angle) * (away + height / 2) - height / 2;
       const box = { left, top, right: left + width, bottom: top + height };
       const isFree = isOnMap([box.left, box.top]) && isOnMap([box.right, box.bottom])
-        && !rings.some(center => touchesRing(box, center))
+        && !rings.some(ring => touchesRing(box, ring))
         && !boxes.some(other => overlap(box, other));
       if (isFree) return box;
     }
@@ -170,10 +181,8 @@ function overlap(one, other) {
 
 function point(i) {
   pointed = i;
-  const copy = decode(code(i));
-  paintInk(get("peek-image"), image(i));
-  paintInk(get("peek-copy"), copy);
-  get("peek-text").textContent = `${names[labels[i]]}, excess ${excess(image(i), copy).toFixed(4)}`;
+  paintInk(get("peek"), image(i));
+  get("peek-text").textContent = names[labels[i]];
   drawMap();
 }
 
@@ -209,13 +218,12 @@ function step(right, down) {  // points at the nearest image in a direction
   if (!isOnMap(onScreen(place(best)))) [view.x, view.y] = place(best);
 }
 
-function zoom(factor, x = map.clientWidth / 2, y = x) {  // what lies at (x, y) stays there
-  const center = map.clientWidth / 2;
+function zoom(factor, x = center()[0], y = center()[1]) {  // what lies at (x, y) stays there
   const before = viewScale();
   view.zoom = Math.min(Math.max(view.zoom * factor, 1), MAX_ZOOM);
   const shrinkage = 1 / before - 1 / viewScale();
-  view.x += (x - center) * shrinkage;
-  view.y -= (y - center) * shrinkage;
+  view.x += (x - center()[0]) * shrinkage;
+  view.y -= (y - center()[1]) * shrinkage;
   if (view.zoom === 1) [view.x, view.y] = middle;
   map.style.touchAction = view.zoom > 1 ? "none" : "pan-y";  // a finger scrolls past the whole map
   drawMap();
@@ -225,6 +233,7 @@ const showAll = () => zoom(0);  // the least zoom is 1
 
 function choose(i) {
   setEnds({ [nextEnd]: testImage(i) });
+  take(ends[nextEnd]);
   nextEnd = nextEnd === "A" ? "B" : "A";
   showNextEnd();
 }

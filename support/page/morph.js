@@ -1,23 +1,21 @@
 // The morph between two ends, A and B: two rows of frames, and a player.
 
 const TRAVEL = 2600;  // milliseconds from A to B
-const BUSY = 12;  // milliseconds of work at a time: the page answers in between
 
-const ends = {};  // A and B: each has a name, a code and a place on the map
+const ends = {};  // A and B, the characters
 let paths = {};  // found so far, by name: each its codes, and those of its frames that were decoded
-let work = null;  // what is left to do for the rows; null if nothing
 const slider = get("slider");
 slider.max = PATH_CODES - 1;
 
 function setEnds(chosen) {  // { A, B } or one of them
   Object.assign(ends, chosen);
   for (const end in chosen) get(`name-${end}`).textContent = chosen[end].name;
-  if (chosen.A) setCode(chosen.A.code);
-  const areLinked = "number" in ends.A && "number" in ends.B;
-  get("link-text").textContent = areLinked
-    ? "The page’s address leads back to this morph."
-    : "The page’s address cannot hold a drawing or a changed code.";
   startMorph();
+}
+
+function useAs(end, character) {
+  setEnds({ [end]: character });
+  get("morph-part").scrollIntoView({ block: "nearest" });
 }
 
 function shownPaths() {  // their names
@@ -30,23 +28,22 @@ function showPaths() {
     element.hidden = !shownPaths().includes(element.dataset.path);
   }
   noteChange();
+  drawMap();
 }
 
 function startMorph() {
-  if (work === null) requestAnimationFrame(continueWork);
-  work = fillRows();
   paths = {};
+  startJob("morph", fillRows());
   for (const canvas of morphCanvases()) canvas.classList.add("waiting");
   get("morph-part").ariaBusy = true;
   showMorph();
-  drawMap();
 }
 
 const morphCanvases = () => document.querySelectorAll("[data-path] canvas");
 
 // A picture, decoded when it is first needed. If its path is not found yet, that is done at once.
 function frame(name, k) {
-  while (!paths[name]) work.next();
+  while (!paths[name]) jobs.get("morph").next();
   const { codes, frames } = paths[name];
   frames[k] ??= decode(codes[k]);
   return frames[k];
@@ -55,22 +52,15 @@ function frame(name, k) {
 function* fillRows() {  // one path after the other; pauses after each frame
   for (const name in PATHS) {
     const codes = yield* PATHS[name](ends.A.code, ends.B.code);
-    paths[name] = { codes, frames: [] };
+    paths[name] = { codes, frames: [], trail: findTrail(codes) };
     showFrame(get(`big-${name}`), name, Number(slider.value));
     for (const [i, canvas] of [...get(name).children].entries()) {
       showFrame(canvas, name, i * CODES_PER_FRAME);
       yield;
     }
+    drawMap();
   }
-}
-
-function continueWork() {
-  const end = performance.now() + BUSY;
-  let isDone = false;
-  while (!isDone && performance.now() < end) isDone = work.next().done;
-  get("morph-part").ariaBusy = !isDone;
-  if (isDone) work = null;
-  else requestAnimationFrame(continueWork);
+  get("morph-part").ariaBusy = false;
 }
 
 function showFrame(canvas, name, k) {
@@ -86,6 +76,7 @@ function showMorph() {
   }
   slider.setAttribute("aria-valuetext", `${Math.round(100 * share)}% of the way`);
   noteChange();
+  drawMap();
 }
 
 function chooseRandomPair() {
@@ -95,6 +86,7 @@ function chooseRandomPair() {
   const others = all.filter(i => labels[i] !== labels[a]);
   const b = random(others) ?? a;  // there may be only one class
   setEnds({ A: testImage(a), B: testImage(b) });
+  take(ends.A);
 }
 
 for (const name in PATHS) {

@@ -42,7 +42,32 @@ const row = (table, i, width) => table.subarray(i * width, (i + 1) * width);
 const image = i => row(images, i, PIXELS);
 const code = i => row(codes, i, CODE_SIZE);
 const place = i => row(points, i, 2);
-const testImage = i => ({ name: names[labels[i]], code: code(i), place: place(i), number: i });
+
+// A character on the page: its name, its code, its place on the map, and its image if there is one.
+// That of the test set has a number, too.
+function testImage(i) {
+  return { name: names[labels[i]], code: code(i), place: place(i), image: image(i), number: i };
+}
+
+// ---- long work, in pieces: the page answers in between
+
+const BUSY = 12;  // milliseconds of work at a time
+const jobs = new Map();  // generators by name; a new job takes the place of the old one
+
+function startJob(name, job) {
+  if (jobs.size === 0) setTimeout(continueJobs);
+  jobs.set(name, job);
+}
+
+function continueJobs() {
+  const end = performance.now() + BUSY;
+  for (const [name, job] of jobs) {
+    while (performance.now() < end && jobs.has(name)) {
+      if (job.next().done) jobs.delete(name);
+    }
+  }
+  if (jobs.size > 0) setTimeout(continueJobs);
+}
 
 // ---- pictures
 
@@ -57,6 +82,16 @@ function paint(canvas, x) {  // black ink; the style makes it light on a dark pa
   canvas.width = size;
   canvas.height = size;
   canvas.getContext("2d").putImageData(picture, 0, 0);
+}
+
+// Some browsers hide from a page what it drew, so that it cannot recognise its reader: they give it
+// noise instead.
+function canReadPictures() {
+  const stripes = Float32Array.from({ length: 64 }, (_, i) => i % 2);
+  const canvas = document.createElement("canvas");
+  paint(canvas, stripes);
+  const { data } = canvas.getContext("2d").getImageData(0, 0, 8, 8);
+  return stripes.every((ink, i) => Math.abs(data[4 * i + 3] - 255 * ink) < 16);
 }
 
 // Twice as large, and smooth: each pixel becomes four, each a blend with its neighbours.

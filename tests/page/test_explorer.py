@@ -1,17 +1,17 @@
-"""page/export.py: the page in a real browser agrees with Keras, and answers mouse and keyboard."""
+"""The page in a real browser: it agrees with Keras, and answers mouse and keyboard."""
 
 import base64
 import io
 import json
 import re
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import check_quiet, open_page, resize
 from PIL import Image
-from scipy.ndimage import convolve1d
 
 import autoencoder
 from support.console import InputError
@@ -28,17 +28,21 @@ IMAGES = 44  # on the ring; the first lies on the right of the map
 TRAINING_CODES = 300  # on the ring
 
 TAB, END, ENTER = "\ue004", "\ue010", "\ue007"
-UP, RIGHT = "\ue013", "\ue014"
+UP, ESCAPE = "\ue013", "\ue00c"
 
 
 class Page:
-    """An open page: its elements, and what is in its pictures."""
+    """An open page without its tour: its elements, and what is in its pictures."""
 
     def __init__(self, browser, path):
         self.browser = browser
         self.path = path
         open_page(browser, path)
-        self.wait(lambda: self("return !document.querySelector('main').hidden"))
+        self.settle()
+        self["tour-close"].click()
+
+    def reload(self):
+        self.browser.refresh()
         self.settle()
 
     def __call__(self, script, *arguments):
@@ -57,7 +61,8 @@ class Page:
 
     def settle(self):
         """Waits until all frames of the morph are decoded, and the map is drawn."""
-        self.wait(lambda: self["morph-part"].get_attribute("aria-busy") == "false")
+        busy = "return document.getElementById('morph-part').ariaBusy"
+        self.wait(lambda: self(busy) == "false")
         self.wait_for_frame()
 
     def wait_for_frame(self):
@@ -84,6 +89,10 @@ class Page:
 
     def map_picture(self):
         return self("return document.getElementById('map').toDataURL()")
+
+    def names(self):
+        """The names of both ends of the morph."""
+        return self["name-A"].text, self["name-B"].text
 
     def run_network(self, part, inputs):
         """What the page's encode or decode makes of inputs (N, ...): (N, numbers)."""
@@ -148,18 +157,17 @@ def run_page(browser, run_folder):
 
 
 def test_it_loads_alone_and_shows_a_pair_at_once(run_page):
-    assert (run_page["name-A"].text, run_page["name-B"].text) == ("W", "G")
+    assert run_page.names() == ("W", "G")
     (frames,) = run_page.inks(".strip canvas")
     assert (frames.max(axis=1) > 0.3).all()
-    for dark in (True, False):
-        resize(run_page.browser, 1280, dark=dark)
-        run_page.settle()
     check_quiet(run_page.browser, run_page.path)
+    content = json.loads(run_page("return document.getElementById('content').textContent"))
+    assert all(content["made_from"][part] for part in ("model", "data"))
 
 
 def test_it_agrees_with_keras(run_page, run_folder, loaded):
     _, (x, _) = loaded
-    model = autoencoder.load_autoencoder(run_folder / "model.keras")
+    model, _ = autoencoder.load_autoencoder(run_folder / "model.keras")
     codes = autoencoder.encode(model, x)
     images = autoencoder.decode(model, codes[:20]).reshape(20, -1)
     code_errors = np.abs(run_page.run_network("encode", x[:20]) - codes[:20])
@@ -179,14 +187,15 @@ def test_its_geodesic_is_that_of_morph(run_page, run_folder, tmp_path):
         frames = run_page.geodesic(row[0], row[-1])[::10]
         errors = np.abs(frames - row) / spread
         assert errors.mean(axis=1).max() < 0.05  # the page's weights are rounded
-    assert run_page["sample-text"].text == ""  # both graphs have all codes
 
 
 def test_nothing_overflows(run_page):
+    run_page["start-tour"].click()
     for width in (360, 800, 1280):
         resize(run_page.browser, width)
         run_page.settle()
         outside = run_page("""
+            for (const help of document.querySelectorAll("details")) help.open = true;
             const isOutside = element => {
                 const box = element.getBoundingClientRect();
                 return box.width && (box.right > innerWidth + 0.5 || box.left < -0.5);
@@ -194,13 +203,6 @@ def test_nothing_overflows(run_page):
             return [...document.querySelectorAll("body *")].filter(isOutside).map(e => e.outerHTML);
         """)
         assert outside == []
-
-
-def test_it_carries_what_it_was_made_from(run_folder):
-    page = (run_folder / "explore.html").read_text("utf-8")
-    content = json.loads(re.search('id="content">(.*?)</script>', page)[1])
-    assert set(content["made_from"]) == {"model", "data"}
-    assert all(content["made_from"].values())
 
 
 # ---- a little page: small images, few codes, and settings that our network does not have
@@ -215,73 +217,62 @@ def ring(count):
     return codes
 
 
-def build_little_encoder():
+def build_little_networks():
+    """An encoder and a decoder with layers and settings that our network does not have."""
     layers = keras.layers
     image = keras.Input((SIDE, SIDE, 1))
-    h = layers.Conv2D(6, 5, strides=2, padding="same", activation="relu")(image)
+    h = layers.Conv2D(6, 6, strides=2, activation="relu")(image)  # 8 x 8
     h = layers.BatchNormalization()(h)
-    h = layers.Conv2D(3, 3, strides=2, activation="silu")(h)
-    return keras.Model(image, layers.Dense(6)(layers.Flatten()(h)))
+    h = layers.Conv2D(3, 3, strides=2, padding="same", activation="silu")(h)  # 4 x 4
+    encoder = keras.Model(image, layers.Dense(6)(layers.Flatten()(h)), name="encoder")
 
-
-def build_little_decoder():
-    layers = keras.layers
     code = keras.Input((6,))
     wide = keras.initializers.RandomNormal(stddev=2)  # so that codes differ in their pictures
-    h = layers.Dense(200, activation="silu", kernel_initializer=wide)(code)
-    h = layers.Reshape((10, 10, 2))(h)
+    h = layers.Dense(32, activation="silu", kernel_initializer=wide)(code)
+    h = layers.Reshape((4, 4, 2))(h)
     h = layers.BatchNormalization()(h)
-    h = layers.Conv2DTranspose(4, 3, strides=2, padding="same", activation="silu")(h)
+    h = layers.Conv2DTranspose(4, 3, strides=2, padding="same", activation="silu")(h)  # 8 x 8
+    h = layers.Conv2DTranspose(3, 6, strides=2, activation="silu")(h)  # 20 x 20
     ink = layers.Conv2D(1, 3, padding="same", activation="sigmoid")(h)
-    return keras.Model(code, ink)
+    decoder = keras.Model(code, ink, name="decoder")
+
+    rng = np.random.default_rng(0)
+    for layer in (*encoder.layers, *decoder.layers):  # as after a training
+        if isinstance(layer, layers.BatchNormalization):
+            layer.set_weights([rng.uniform(0.5, 2, w.shape) for w in layer.weights])
+    return encoder, decoder
 
 
 @pytest.fixture(scope="module")
 def little(tmp_path_factory):
     """The little page's path, its encoder and its decoder."""
     keras.utils.set_random_seed(1)
-    encoder = build_little_encoder()
-    decoder = build_little_decoder()
-    rng = np.random.default_rng(0)
-    for layer in (*encoder.layers, *decoder.layers):  # as after a training
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.set_weights([rng.uniform(0.5, 2, w.shape) for w in layer.weights])
-    codes = ring(IMAGES)
+    encoder, decoder = build_little_networks()
     labels = np.ones(IMAGES, int)
     labels[:4] = labels[-3:] = 0  # on the right
     labels[19:26] = 2  # on the left
-    path = tmp_path_factory.mktemp("little") / "folder" / "page.html"
-    explorer.write_page(
-        path,
-        title=TITLE,
-        encoder=encoder,
-        decoder=decoder,
-        names=NAMES,
-        images=draw(decoder, codes),
-        labels=labels,
-        codes=codes,
-        points=codes[:, :2],
-        graph=geodesic.build_graph(ring(TRAINING_CODES), lambda codes: draw(decoder, codes)),
-        settings=vars(geodesic),
-        graph_codes={"page": TRAINING_CODES, "program": 112_800},
+    codes = ring(IMAGES)
+    folder = tmp_path_factory.mktemp("little") / TITLE
+    trained = SimpleNamespace(  # what write_page reads of a TrainedRun
+        run=SimpleNamespace(folder=folder),
         made_from={},
+        autoencoder=keras.Sequential([encoder, decoder]),
+        data=SimpleNamespace(
+            names=NAMES, x_test=draw(decoder, codes), y_test=labels, y_train=np.ones(TRAINING_CODES)
+        ),
+        test_codes=codes,
+        decode=lambda codes: draw(decoder, codes),
     )
-    return path, encoder, decoder
+    labels = np.ones(TRAINING_CODES, int)
+    graph = geodesic.build_graph(ring(TRAINING_CODES), labels, trained.decode)
+    page = folder / "page.html"
+    explorer.write_page(page, trained, graph, np.arange(IMAGES), codes[:, :2])
+    return page, encoder, decoder
 
 
 def draw(decoder, codes):
     """The decoder's pictures of codes (N, 6): (N, SIDE, SIDE)."""
     return decoder.predict(codes, verbose=0)[..., 0]
-
-
-def as_ink(images):
-    """Images (N, SIDE, SIDE) as the page shows them, smooth with sharp edges: (N, pixels)."""
-    for _ in range(3):
-        images = images.repeat(2, axis=1).repeat(2, axis=2)
-        for axis in (1, 2):
-            images = convolve1d(images, [0.25, 0.5, 0.25], axis, mode="nearest")
-    share = np.clip((images - 0.1) / 0.7, 0, 1)
-    return (share**2 * (3 - 2 * share)).reshape(len(images), -1)
 
 
 @pytest.fixture
@@ -301,96 +292,33 @@ def test_other_sizes_and_settings(page, little):
 def test_a_title_and_names_with_special_characters(page):
     assert TITLE in page["title"].text
     assert (page["name-A"].text, page["name-B"].text) == ("<", "{")
-    assert "on 300 of the program\u2019s 112,800 images" in page["sample-text"].text
     check_quiet(page.browser, page.path)
 
 
-def test_a_sentence_where_scripts_are_off(browser, little):
-    switch = "Emulation.setScriptExecutionDisabled"
-    browser.execute_cdp_cmd(switch, {"value": True})
-    open_page(browser, little[0])
-    text = browser.find_element("css selector", "body").text
-    browser.execute_cdp_cmd(switch, {"value": False})
-    assert "Scripts are off" in text
+# ---- choosing
 
 
-def test_two_clicks_choose_the_ends(page, little):
-    *_, decoder = little
+def test_two_clicks_choose_the_ends(page):
+    page.drag("map", (0, 0), (-0.48, 0))  # a drag is no click
     page.click("map", (-0.48, 0))
+    (left,) = page.inks("#copy")
     page.click("map", (0, -0.48))
+    (top,) = page.inks("#copy")
     page.settle()
-    assert (page["name-A"].text, page["name-B"].text) == ("{", "&")
+    assert page.names() == ("{", "&")
     assert page["next"].text == "A"
-    codes = ring(IMAGES)[[IMAGES // 2, IMAGES // 4]]  # left, top
     frames, geodesic_frames = page.inks("#linear canvas", "#geodesic canvas")
-    assert np.abs(frames[[0, -1]] - as_ink(draw(decoder, codes))).max() < 0.02
+    assert np.abs(frames[[0, -1]] - [left[0], top[0]]).max() < 0.01
     assert np.array_equal(geodesic_frames[[0, -1]], frames[[0, -1]])
     page["swap"].click()
     page.settle()
-    assert (page["name-A"].text, page["name-B"].text) == ("&", "{")
+    assert page.names() == ("&", "{")
     assert np.abs(page.inks("#linear canvas")[0] - frames[::-1]).max() < 0.01
-
-
-def test_another_pair(page):
-    (before,) = page.inks(".strip canvas")
-    page["random"].click()
-    page.settle()
-    assert page["name-A"].text != page["name-B"].text
-    assert not np.array_equal(page.inks(".strip canvas")[0], before)
-
-
-def test_a_drawing_gets_a_code(page):
-    assert not page["drawn-B"].is_enabled()
-    page.drag("pad", (-0.3, -0.3), (0.3, -0.3), (-0.2, 0.4))
-    assert page["drawn-text"].text.startswith("Excess ")
-    drawn, copy, similar = page.inks("#drawn", "#drawn-copy", "#nearest canvas")
-    assert len(similar) == 5
-    assert drawn.max() == 1
-    has_ink = drawn.reshape(SIDE, ENLARGED, SIDE, ENLARGED).mean(axis=(1, 3)) > 0.2
-    lines = np.flatnonzero(has_ink.any(axis=1))
-    columns = np.flatnonzero(has_ink.any(axis=0))
-    assert abs(np.ptp(lines) + 1 - 0.84 * SIDE) <= 2  # as EMNIST's characters fill their images
-    assert abs(lines.mean() - (SIDE - 1) / 2) <= 1
-    assert abs(columns.mean() - (SIDE - 1) / 2) <= 1
-
-    page["drawn-B"].click()
-    page.settle()
-    assert page["name-B"].text == "ink"
-    assert np.abs(page.inks("#geodesic canvas")[0][-1] - copy).max() < 0.01
-
-    page.drag("pad", (0, 0), (0.1, 0.1))
-    assert not np.array_equal(page.inks("#drawn")[0], drawn)
-    page["undo"].click()
-    assert np.array_equal(page.inks("#drawn")[0], drawn)
-    page["clear"].click()
-    drawn, pad = page.inks("#drawn", "#pad")
-    assert drawn.max() == pad.max() == 0
-    assert not page["undo"].is_enabled()
-
-
-def test_bars_and_components_change_the_picture(page):
-    (before,) = page.inks("#decoded")
-    page.drag("bars", (-0.3, 0), (-0.3, -0.45))
-    (dragged,) = page.inks("#decoded")
-    assert not np.array_equal(dragged, before)
-    page["code-B"].click()
-    page.settle()
-    assert page["name-B"].text == "code"
-    assert np.array_equal(page.inks("#linear canvas")[0][-1:], dragged)
-    page["reset"].click()
-    assert np.array_equal(page.inks("#decoded")[0], before)
-
-    page.press(page.all("#axes input")[0], RIGHT * 20)
-    assert not np.array_equal(page.inks("#decoded")[0], before)
-    bar = page.all("#bars div")[3]
-    value = float(bar.get_attribute("aria-valuenow"))
-    page.press(bar, UP)
-    assert float(bar.get_attribute("aria-valuenow")) > value
 
 
 def test_the_map_by_keyboard(page):
     page.press(page["map"], UP * 5)  # from the right of the ring
-    assert page["peek-text"].text.startswith("&, excess ")
+    assert page["peek-text"].text == "&"
     page.press(page["map"], ENTER)
     page.settle()
     assert (page["name-A"].text, page["next"].text) == ("&", "B")
@@ -404,38 +332,24 @@ def test_the_map_by_keyboard(page):
     assert page.map_picture() == whole
 
 
-def test_one_class_on_the_map(page):
-    legend = page.all("#legend label")
-    assert [label.text for label in legend] == ["all", "<", "&", "{"]
-    all_classes = page.map_picture()
-    legend[1].find_element("css selector", "input").click()
-    page.settle()
-    assert page.map_picture() != all_classes
-    page.click("map", (-0.48, 0))  # on an image of another class
-    assert page["next"].text == "A"
-    page.click("map", (0.48, 0))
-    assert page["next"].text == "B"
+def test_labels_on_the_map_never_overlap(page):
+    for a, b in ((0, 0), (0, 1), (11, 12), (22, 21), (33, 33)):  # at each border of the map
+        page.go_to(f"A={a}&B={b}")
+        boxes = page("""
+            const map = document.getElementById("map").getBoundingClientRect();
+            return ["A", "B"].map(end => {
+                const box = document.getElementById(`mark-${end}`).getBoundingClientRect();
+                return [box.left - map.left, box.top - map.top,
+                        map.right - box.right, map.bottom - box.bottom];
+            });
+        """)
+        assert np.min(boxes) >= 0
+        (left, top, *_), other = boxes
+        width, height = page["mark-A"].size["width"], page["mark-A"].size["height"]
+        assert abs(left - other[0]) >= width or abs(top - other[1]) >= height
 
 
-def test_the_map_by_mouse(page):
-    from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
-
-    whole = page.map_picture()
-    origin = ScrollOrigin.from_element(page["map"])
-    page.actions().scroll_from_origin(origin, 0, -200).perform()  # towards the map
-    page.settle()
-    zoomed = page.map_picture()
-    page.drag("map", (0, 0), (0.2, 0.1), (0.3, 0.2))
-    page.settle()
-    moved = page.map_picture()
-    assert len({whole, zoomed, moved}) == 3
-
-
-def test_a_drag_is_no_click(page):
-    page.drag("map", (0, 0), (0.48, 0))
-    assert page["next"].text == "A"
-    page.click("map", (0.48, 0))
-    assert page["next"].text == "B"
+# ---- the morph
 
 
 def test_play_and_the_slider(page):
@@ -448,54 +362,142 @@ def test_play_and_the_slider(page):
     page.all("#geodesic canvas")[2].click()
     assert np.array_equal(page.inks("#big-geodesic")[0][0], frames[2])
 
-    page.press(page["slider"], END)
     page["play"].click()
     assert page["play"].text == "Pause"
-    page.wait(lambda: not np.array_equal(page.inks("#big-geodesic")[0], last))
+    page.wait(lambda: not np.array_equal(page.inks("#big-geodesic")[0][0], frames[2]))
     page["play"].click()
     assert page["play"].text == "Play"
 
 
-def test_labels_on_the_map_never_overlap(page):
+def test_the_path_on_the_map(page):
+    page.go_to(f"A=0&B={IMAGES // 4}&path=geodesic&at=0")  # from the right of the ring to its top
+    at_a = trail(page)
+    page.press(page["slider"], END)
+    page.settle()
+    at_b = trail(page)
+    assert at_b.sum() > 1.5 * at_a.sum() > 0  # what has been travelled is bold
+    y, x = np.argwhere(at_b).mean(axis=0) / at_b.shape
+    assert x > 0.6  # it follows the ring
+    assert y < 0.4
+
+
+def trail(page):
+    """(height, width), true where the map shows the geodesic."""
+    picture = np.array(read_url(page.map_picture()).convert("RGB")).astype(int)
+    accent = [0x1F, 0x5F, 0xA8]
+    return (np.abs(picture - accent) < 8).all(axis=2)
+
+
+# ---- drawing, and the numbers
+
+
+def test_a_drawing_gets_a_code(page):
+    assert not page["drawn-B"].is_enabled()
     page.drag("pad", (-0.3, -0.3), (0.3, -0.3), (-0.2, 0.4))
+    drawn, copy, similar = page.inks("#image", "#copy", "#nearest canvas")
+    assert page["image-text"].text == "drawn"
+    assert page["copy-text"].text.startswith("lost: ")
+    assert len(similar) == 5
+    assert drawn.max() == 1
+    has_ink = drawn.reshape(SIDE, ENLARGED, SIDE, ENLARGED).mean(axis=(1, 3)) > 0.2
+    lines = np.flatnonzero(has_ink.any(axis=1))
+    columns = np.flatnonzero(has_ink.any(axis=0))
+    assert abs(np.ptp(lines) + 1 - 0.84 * SIDE) <= 2  # as EMNIST's characters fill their images
+    assert abs(lines.mean() - (SIDE - 1) / 2) <= 1
+    assert abs(columns.mean() - (SIDE - 1) / 2) <= 1
+
     page["drawn-B"].click()
     page.settle()
-    check_labels(page)
-    page["drawn-A"].click()
+    assert page["name-B"].text == "drawn"
+    assert np.abs(page.inks("#geodesic canvas")[0][-1] - copy).max() < 0.01
+
+    page.drag("pad", (0, 0), (0.1, 0.1))
+    assert not np.array_equal(page.inks("#image")[0], drawn)
+    page["undo"].click()
+    assert np.array_equal(page.inks("#image")[0], drawn)
+    page["clear"].click()
+    assert page.inks("#pad")[0].max() == 0
+    assert not page["undo"].is_enabled()
+
+
+def test_use_as_brings_the_morph_into_view(page):
+    resize(page.browser, 360, height=740)
+    page.drag("pad", (-0.3, -0.3), (0.3, 0.3))
+    page("document.getElementById('pad').scrollIntoView({ behavior: 'instant' })")
+    page["drawn-B"].click()
+    top = "return document.getElementById('morph-part').getBoundingClientRect().top"
+    page.wait(lambda: 0 <= page(top) < 200)
+
+
+def test_bars_and_directions_change_the_picture(page):
+    (before,) = page.inks("#copy")
+    page.drag("bars", (-0.3, 0), (-0.3, -0.45))
+    (dragged,) = page.inks("#copy")
+    assert not np.array_equal(dragged, before)
+    page["code-B"].click()
     page.settle()
-    check_labels(page)
-    for a, b in ((0, 0), (0, 1), (11, 12), (22, 21), (33, 33)):  # at each border of the map
-        page.go_to(f"A={a}&B={b}")
-        check_labels(page)
+    assert page["name-B"].text == "changed"
+    assert np.array_equal(page.inks("#linear canvas")[0][-1:], dragged)
+    page["reset"].click()
+    assert np.array_equal(page.inks("#copy")[0], before)
+
+    bar = page.all("#bars div")[3]
+    value = float(bar.get_attribute("aria-valuenow"))
+    page.press(bar, UP)
+    assert float(bar.get_attribute("aria-valuenow")) > value
 
 
-def check_labels(page):
-    """Checks that the map's three labels lie on it, and apart from each other."""
-    boxes = page("""
-        const map = document.getElementById("map").getBoundingClientRect();
-        return [...document.querySelectorAll(".mark")].map(mark => {
-            const box = mark.getBoundingClientRect();
-            const [x, y] = [box.x - map.x, box.y - map.y];
-            return [x / map.width, y / map.width, (x + box.width) / map.width,
-                    (y + box.height) / map.width];
-        });
-    """)
-    assert all(mark.is_displayed() for mark in page.all(".mark"))
-    assert np.min(boxes) >= 0
-    assert np.max(boxes) <= 1
-    for i, (left, top, right, bottom) in enumerate(boxes):
-        for other in boxes[:i]:
-            is_aside = other[2] <= left or right <= other[0]
-            assert is_aside or other[3] <= top or bottom <= other[1]
+def test_a_direction_leads_to_its_pictures(run_page):
+    assert len(run_page.all("#directions input")) >= 3
+    run_page.wait(lambda: (run_page.inks("#directions canvas")[0].max(axis=1) > 0.3).all())
+    (pictures,) = run_page.inks("#directions label:first-child canvas")
+    assert np.array_equal(pictures[2], run_page.inks("#copy")[0][0])
+    run_page.press(run_page.all("#directions input")[0], END)
+    assert np.abs(run_page.inks("#copy")[0] - pictures[4]).max() < 0.02
+    (again,) = run_page.inks("#directions label:first-child canvas")
+    assert np.abs(again - pictures).max() < 0.02  # they do not move with the slider
 
 
-# ---- links and files
+# ---- the tour
+
+
+def test_the_tour_begins_where_the_address_has_no_state(browser, little):
+    open_page(browser, little[0])
+    browser.find_element("id", "tour-next").click()
+    assert browser.find_element("id", "tour-name").text == "Tour, 2 of 4"  # without directions
+    browser.get("about:blank")
+    browser.get(f"{little[0].as_uri()}#A=1")
+    assert not browser.find_element("id", "tour").is_displayed()
+
+
+def test_the_tour_by_keyboard(run_page):
+    run_page.press(run_page["start-tour"], ENTER)
+    parts = []
+    for number in range(1, 6):
+        assert run_page["tour-name"].text == f"Tour, {number} of 5"
+        assert run_page["tour-text"].text
+        assert run_page["tour"].is_displayed()
+        parts.append(run_page("return document.getElementById('tour').parentElement.id"))
+        run_page.actions().send_keys(ENTER).perform()  # on Next, and on Done at the end
+    assert parts == ["code-part", "morph-part", "map-part", "draw-part", "code-part"]
+    assert not run_page["tour"].is_displayed()
+    assert run_page("return document.activeElement.id") == "start-tour"
+
+    run_page.go_to("tour=3")
+    assert run_page["play"].text == "Pause"
+    run_page["tour-back"].click()
+    assert run_page["tour-name"].text == "Tour, 2 of 5"
+    run_page.actions().send_keys(ESCAPE).perform()
+    assert not run_page["tour"].is_displayed()
+
+
+# ---- the address
 
 
 def test_the_address_leads_back(page):
     from selenium.webdriver.support.select import Select
 
-    page.wait(page.address)
+    page.wait(lambda: page.address().endswith("at=50"))  # without the tour
     first_view = page.address()
     entries = page("return history.length")
     page.click("map", (-0.48, 0))
@@ -503,28 +505,34 @@ def test_the_address_leads_back(page):
     page.press(page["slider"], END)
     b = re.search(r"B=\d+", first_view)[0]
     page.wait(lambda: page.address() == f"A={IMAGES // 2}&{b}&path=geodesic&at=100")
-    assert "leads back" in page["link-text"].text
     (last,) = page.inks("#big-geodesic")
 
-    page.browser.refresh()
-    page.wait(lambda: not page("return document.querySelector('main').hidden"))
-    page.settle()
-    assert (page["name-A"].text, page["name-B"].text) == ("{", "{")
+    page.reload()
+    assert page.names() == ("{", "{")
     assert np.array_equal(page.inks("#big-geodesic")[0], last)
     assert page["geodesic"].is_displayed()
     assert not page["linear"].is_displayed()
     assert page("return history.length") == entries
 
-    page.go_to(f"A={IMAGES}&B=-1&path=toString&at=1e1")  # none of these makes sense
+    page.go_to(f"A={IMAGES}&B=drawn.x&path=toString&at=1e1&tour=9")  # none of these makes sense
     page.wait(lambda: page.address() == first_view)
     assert page["linear"].is_displayed()
 
 
-def test_the_address_cannot_hold_a_drawing(page):
+def test_the_address_holds_a_drawing_and_a_changed_code(page):
     page.drag("pad", (-0.3, -0.3), (0.3, 0.3))
     page["drawn-B"].click()
-    page.wait(lambda: page.address() and "B=" not in page.address())
-    assert "cannot hold a drawing" in page["link-text"].text
+    page.drag("bars", (-0.3, 0), (-0.3, -0.45))
+    page.wait(lambda: "B=drawn." in page.address() and "shown=changed." in page.address())
+    page.settle()
+    before = page.inks("#linear canvas", "#copy")
+    page.reload()
+    assert page.names() == ("<", "drawn")
+    after = page.inks("#linear canvas", "#copy")
+    assert all(np.abs(a - b).max() < 0.02 for a, b in zip(before, after, strict=True))
+
+
+# ---- files
 
 
 def save(page, path, *buttons):
@@ -557,23 +565,15 @@ def test_save_an_animation_of_one_path(page, tmp_path):
     from selenium.webdriver.support.select import Select
 
     Select(page["path"]).select_by_visible_text("Straight line")
-    with save(page, tmp_path / "u3c-to-u7b-linear.gif", "save-gif") as gif:
-        moments = []
-        durations = []
-        for number in range(gif.n_frames):
-            gif.seek(number)
-            moments.append(ink_of(gif))
-            durations.append(gif.info["duration"])
-        assert gif.info["loop"] == 0  # for ever
-    assert page["save-gif"].text == "Save GIF"
     (frames,) = page.inks("#linear canvas")
-    for moment, frame in ((moments[0], frames[0]), (moments[40], frames[-1])):
-        shown = moment[-24 - SIDE * 8 : -24, 24:-24]
-        assert np.abs(shown.ravel() - frame).max() < 0.02  # a grey of 32
-    assert len(moments) == 80
-    assert all(np.array_equal(moments[k], moments[-k]) for k in range(1, 40))  # and back
-    assert durations[0] == durations[40] == 900
-    assert set(durations[1:40]) == {60}
+    with save(page, tmp_path / "u3c-to-u7b-linear.gif", "save-gif") as gif:
+        assert gif.n_frames == 80  # to B and back
+        assert gif.info["loop"] == 0  # for ever
+        for number, frame in ((0, frames[0]), (40, frames[-1])):
+            gif.seek(number)
+            assert gif.info["duration"] == 900
+            shown = ink_of(gif)[-24 - SIDE * 8 : -24, 24:-24]
+            assert np.abs(shown.ravel() - frame).max() < 0.02  # a grey of 32
 
 
 def test_names_of_files_tell_a_from_capital_a(run_page, tmp_path):
@@ -583,13 +583,19 @@ def test_names_of_files_tell_a_from_capital_a(run_page, tmp_path):
     save(run_page, tmp_path / "A-to-small-a.png", "save-png")
     run_page.drag("pad", (-0.3, -0.3), (0.3, 0.3))
     run_page["drawn-A"].click()
-    save(run_page, tmp_path / "ink-to-small-a.png", "save-png")
+    save(run_page, tmp_path / "drawn-to-small-a.png", "save-png")
 
 
-def test_tab_reaches_every_control(page):
-    page.drag("pad", (-0.3, -0.3), (0.3, 0.3))  # its buttons are enabled now
-    controls = page("""
-        const all = [...document.querySelectorAll("button, input, select, [tabindex]")];
+# ---- keyboards, other browsers, other networks
+
+
+def test_tab_reaches_every_control(run_page):
+    run_page.drag("pad", (-0.3, -0.3), (0.3, 0.3))  # its buttons are enabled now
+    run_page["start-tour"].click()
+    run_page["tour-next"].click()  # Back is enabled now
+    controls = run_page("""
+        const controls = "button, input, select, summary, [tabindex]";
+        const all = [...document.querySelectorAll(controls)].filter(control => !control.disabled);
         all.forEach((control, i) => control.dataset.i = control.name === "class" ? "class" : i);
         document.activeElement.blur();
         getSelection().removeAllRanges();
@@ -598,8 +604,8 @@ def test_tab_reaches_every_control(page):
     """)
     names = {}
     for _ in range(len(set(controls)) + 5):
-        page.actions().send_keys(TAB).perform()
-        control, name = page("""
+        run_page.actions().send_keys(TAB).perform()
+        control, name = run_page("""
             const { dataset, ariaLabel, labels, innerText } = document.activeElement;
             return [dataset.i, ariaLabel || innerText || labels?.[0]?.innerText];
         """)
@@ -608,22 +614,22 @@ def test_tab_reaches_every_control(page):
     assert all(names[control] for control in controls)
 
 
-# ---- what the page cannot run
-
-
-def unknown_layers():
-    layers = keras.layers
-    return {
-        "MaxPooling2D": layers.MaxPooling2D(2),
-        "activation=gelu": layers.Conv2D(2, 3, activation="gelu"),
-        "dilation_rate=": layers.Conv2D(2, 3, dilation_rate=2),
-        "groups=2": layers.Conv2D(2, 3, groups=2),
-        "axis=1": layers.BatchNormalization(axis=1),
-    }
+def test_a_browser_that_hides_what_was_drawn(browser, little):
+    noise = "CanvasRenderingContext2D.prototype.getImageData = (x, y, w, h) => new ImageData(w, h)"
+    add = "Page.addScriptToEvaluateOnNewDocument"
+    script = browser.execute_cdp_cmd(add, {"source": noise})
+    assert Page(browser, little[0])["unreadable"].is_displayed()
+    browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+    assert not Page(browser, little[0])["unreadable"].is_displayed()
 
 
 def test_layers_that_the_page_cannot_run():
-    for reason, layer in unknown_layers().items():
+    layers = keras.layers
+    for reason, layer in {
+        "MaxPooling2D": layers.MaxPooling2D(2),
+        "activation=gelu": layers.Conv2D(2, 3, activation="gelu"),
+        "groups=2": layers.Conv2D(2, 3, groups=2),
+    }.items():
         image = keras.Input((8, 8, 2))
         model = keras.Model(image, layer(image))
         with pytest.raises(InputError, match=rf"cannot run the layer {layer.name} \({reason}"):

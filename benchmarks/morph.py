@@ -1,6 +1,6 @@
-"""How much of a morph is handwriting: cross-fade, linear, slerp and geodesic, judged alike.
+"""How much of a morph is handwriting: cross-fade, straight line and geodesic, judged alike.
 
-    python benchmarks/morph.py  # the run in runs/default, 300 random pairs
+    python -m benchmarks.morph  # the run in runs/default, 300 random pairs
 
 A judge is a small network that knows the characters and one more class, of false images:
 
@@ -12,9 +12,6 @@ A judge is a small network that knows the characters and one more class, of fals
 A judge passes 95% of the reconstructions of test images. It sees no morph before it judges one.
 """
 
-import functools
-import sys
-import time
 from pathlib import Path
 
 import click
@@ -22,27 +19,24 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.special import logsumexp
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from autoencoder import (
-    BATCH_SIZE,
-    LEARNING_RATE,
+    DEFAULTS,
+    TrainedRun,
     batches,
     build_autoencoder,
     compile_for_training,
     decode,
     encode,
     linear_path,
-    load_autoencoder,
     run_dir_option,
     steps_in_epoch,
 )
-from dataset import IMAGE_SIZE, data_root_option, load_emnist
+from dataset import IMAGE_SIZE, data_root_option
 from support.console import CONTEXT_SETTINGS, notice
-from support.files import make_folder, replacing
+from support.files import replacing
 from support.lazy_keras import keras
 from support.morph.endpoints import draw_pairs
-from support.morph.geodesic import build_graph, geodesic_path, pen_width
+from support.morph.geodesic import geodesic_path, open_graph, pen_width
 
 BLUR_WIDTHS = (0.0, 0.35, 0.5, 0.65, 0.8, 1.0)  # pixels
 BETWEEN = (0.3, 0.7)  # the share of the second image in what is made of two
@@ -51,6 +45,8 @@ GHOST_EPOCHS = 2
 OTHER_EPOCHS = 3  # of the autoencoder that draws ghosts
 JUDGE_BATCH = 128
 PASS_SHARE = 0.95  # of the reconstructions of test images
+HEADS = ("", "character: frames", "rows", "ghost: frames", "rows")
+HEADS += ("same letter", "bias", "length", "smoothness", "pen")
 
 # ---- what a judge learns from
 
@@ -109,12 +105,12 @@ def ghost_images(x, y, seed):
 
 def train_other_autoencoder(x, seed):
     """An autoencoder, trained for a few epochs as `train` does."""
-    steps = steps_in_epoch(len(x), BATCH_SIZE)
+    steps = steps_in_epoch(len(x), DEFAULTS["batch_size"])
     keras.utils.set_random_seed(seed)
     autoencoder = build_autoencoder()
-    compile_for_training(autoencoder, LEARNING_RATE, OTHER_EPOCHS, steps)
+    compile_for_training(autoencoder, DEFAULTS["learning_rate"], OTHER_EPOCHS * steps)
     autoencoder.fit(
-        batches(x, BATCH_SIZE, seed, 0),
+        batches(x, DEFAULTS["batch_size"], seed, 0),
         steps_per_epoch=steps,
         epochs=OTHER_EPOCHS,
         shuffle=False,
@@ -151,10 +147,20 @@ def open_judge(path, images, y, epochs, seed):
         x = np.concatenate([real, false])[..., None]
         history = judge.fit(x, labels, batch_size=JUDGE_BATCH, verbose=0).history
         notice(f"{path.stem} judge, epoch {epoch}/{epochs}: loss {history['loss'][0]:.4f}")
-    make_folder(path.parent)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:
         judge.save(partial)
     return judge
+
+
+def open_judges(folder, x, y, seed):
+    """Both judges, {kind: judge}, kept in a folder; trained on images x and labels y if missing."""
+    characters = character_images(x, y, seed)
+    ghosts = ghost_images(x, y, seed)
+    return {
+        "character": open_judge(folder / "character.keras", characters, y, CHARACTER_EPOCHS, seed),
+        "ghost": open_judge(folder / "ghost.keras", ghosts, y, GHOST_EPOCHS, seed),
+    }
 
 
 def build_judge(classes):
@@ -168,8 +174,8 @@ def build_judge(classes):
     h = keras.layers.Dropout(0.3)(h)
     h = keras.layers.Dense(256, use_bias=False)(h)
     h = keras.layers.BatchNormalization()(h)
-    features = keras.layers.ReLU(name="features")(h)
-    h = keras.layers.Dropout(0.3)(features)
+    h = keras.layers.ReLU(name="features")(h)
+    h = keras.layers.Dropout(0.3)(h)
     return keras.Model(image, keras.layers.Dense(classes)(h))
 
 
@@ -208,59 +214,39 @@ def frechet_distance(a, b):
 # ---- the morphs
 
 
-def slerp(a, b, steps):
-    """Codes on arcs about the origin, at even angles: (rows, D), (rows, D) -> (rows, steps, D)."""
-    length_a = np.linalg.norm(a, axis=1)
-    length_b = np.linalg.norm(b, axis=1)
-    cosine = (a * b).sum(axis=1) / (length_a * length_b)
-    angle = np.arccos(cosine.clip(-1, 1)).reshape(-1, 1, 1)  # a number for each row
-    t = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
-    share_a = np.sin((1 - t) * angle) / np.sin(angle)
-    share_b = np.sin(t * angle) / np.sin(angle)
-    return share_a * a[:, None] + share_b * b[:, None]
+def draw_same_pairs(y, count, rng):
+    """Random indices (count, 2) of images that have the same label in y."""
+    first = rng.integers(len(y), size=count)
+    second = [rng.choice(np.flatnonzero(y == label)) for label in y[first]]
+    return np.stack([first, second], axis=1)
 
 
-def timed_geodesic(training_codes, a, b, steps, encode_images, decode_codes):
-    """geodesic_path in a new graph; says how long both took."""
-    start = time.perf_counter()
-    graph = build_graph(training_codes, decode_codes)
-    built = time.perf_counter()
-    path = geodesic_path(graph, a, b, steps, encode_images, decode_codes)
-    seconds_a_row = (time.perf_counter() - built) / len(a)
-    click.echo(
-        f"{len(training_codes):,} codes: graph in {built - start:.1f} s, "
-        f"a row in {seconds_a_row:.3f} s"
+def draw_morphs(trained, graph, pairs, steps):
+    """{name of a path: frames (N, T, H, W)} between test images; pairs (N, 2): their indices."""
+    start, end = trained.test_codes[pairs.T]
+    start_labels, end_labels = trained.data.y_test[pairs.T]
+    geodesic = geodesic_path(
+        graph, start, end, start_labels, end_labels, steps, trained.encode, trained.decode
     )
-    return path
+    return {
+        "cross-fade": np.linspace(trained.decode(start), trained.decode(end), steps, axis=1),
+        "straight line": trained.decode(linear_path(start, end, steps)),
+        "geodesic": trained.decode(geodesic),
+    }
 
 
-# ---- the table
+# ---- what is measured
 
 
-def print_table(morphs, judges, real):
-    """A row for each of {name: frames (N, T, H, W)}; real: reconstructions of test images."""
-    thresholds = {}
-    heads = []
-    for kind, judge in judges.items():
-        thresholds[kind] = np.quantile(log_odds(judge, real), 1 - PASS_SHARE)
-        heads += [f"{kind}: frames", "rows"]
-    heads += ["bias", "length", "smoothness", "pen"]
-    judge = judges["character"]
-    feature_model = keras.Model(judge.inputs, judge.get_layer("features").output)
-    real_features = predict(feature_model, real)
+def same_letter(judge, frames, labels):
+    """The share of rows (N, T, H, W) whose frames are all of the class (N,) of their ends.
 
-    click.echo(f"\n| | {' | '.join(heads)} |")
-    click.echo(f"|{'---|' * (len(heads) + 1)}")
-    for name, frames in morphs.items():
-        inner = frames[:, 1:-1]
-        cells = [name]
-        for kind, judge in judges.items():
-            passed = log_odds(judge, inner) >= thresholds[kind]
-            cells += [f"{passed.mean():.1%}", f"{passed.all(axis=1).mean():.1%}"]
-        bias = frechet_distance(predict(feature_model, inner), real_features)
-        cells += [f"{bias:.1f}", f"{length(frames):.2f}", f"{smoothness(frames):.3f}"]
-        cells += [f"{pen_travel(frames):.3f}"]
-        click.echo(f"| {' | '.join(cells)} |")
+    Only rows count whose ends the judge reads as that class.
+    """
+    classes = predict(judge, frames)[:, :-1].argmax(axis=1).reshape(frames.shape[:2])
+    is_right = classes == labels[:, None]
+    counts = is_right[:, 0] & is_right[:, -1]
+    return is_right[counts].all(axis=1).sum() / max(counts.sum(), 1)
 
 
 def step_lengths(frames):
@@ -288,6 +274,31 @@ def pen_travel(frames):
     return (travel - np.abs(widths[:, -1] - widths[:, 0])).mean()
 
 
+# ---- the table
+
+
+def print_table(judges, real, rows):
+    """real: reconstructions of test images. rows: {name: (frames, same letter or "")}."""
+    passes = {}  # the log odds from which a frame passes
+    for kind, judge in judges.items():
+        passes[kind] = np.quantile(log_odds(judge, real), 1 - PASS_SHARE)
+    reader = judges["character"]
+    features = keras.Model(reader.inputs, reader.get_layer("features").output)
+    real_features = predict(features, real)
+
+    click.echo(f"\n| {' | '.join(HEADS)} |\n|{'---|' * len(HEADS)}")
+    for name, (frames, same) in rows.items():
+        inner = frames[:, 1:-1]
+        cells = [name]
+        for kind, judge in judges.items():
+            passed = log_odds(judge, inner) >= passes[kind]
+            cells += [f"{passed.mean():.1%}", f"{passed.all(axis=1).mean():.1%}"]
+        bias = frechet_distance(predict(features, inner), real_features)
+        cells += [same, f"{bias:.1f}", f"{length(frames):.2f}"]
+        cells += [f"{smoothness(frames):.3f}", f"{pen_travel(frames):.3f}"]
+        click.echo(f"| {' | '.join(cells)} |")
+
+
 @click.command(context_settings=CONTEXT_SETTINGS)
 @run_dir_option
 @data_root_option
@@ -296,44 +307,29 @@ def pen_travel(frames):
 @click.option("--seed", default=0, help="Seed of the pairs, and of new judges.")
 @click.option("--judges", "folder", default="runs/judges", help="The judges are kept here.")
 def main(run_dir, data_root, pairs, steps, seed, folder):
-    """Print how many frames of each path pass as real, their bias, length and smoothness.
+    """Print how much of each path is handwriting.
 
-    frames, rows: the share of inner frames that pass, and of rows in which all do; bias: their
-    Frechet distance from reconstructions; length: in pixel space / the distance between the ends
+    frames, rows: the share of inner frames that pass, and of rows in which all do; same letter:
+    the share of morphs between two images of one class that stay in it; bias: Frechet distance of
+    the inner frames from reconstructions; length: in pixel space / the distance between the ends
     (median); smoothness: the largest step's share of the path, minus an even step's (mean); pen:
     how much further the width of strokes travels than from end to end (mean, log units).
     """
-    (x_train, y_train), (x_test, y_test) = load_emnist("balanced", data_root)
-    model = load_autoencoder(Path(run_dir) / "model.keras")
-
-    encode_images = functools.partial(encode, model)
-    decode_codes = functools.partial(decode, model)
+    trained = TrainedRun(run_dir, data_root)
+    data = trained.data
+    judges = open_judges(Path(folder), data.x_train, data.y_train, seed)
     rng = np.random.default_rng(seed)
-    codes = encode(model, x_test)
-    real = decode_codes(codes)
-    ends = draw_pairs(y_test, pairs, rng)
-    a, b = codes[ends[:, 0]], codes[ends[:, 1]]
-    at_random = rng.integers(len(real), size=(pairs, steps))
-    training_codes = encode(model, x_train)
-    geodesic = timed_geodesic(training_codes, a, b, steps, encode_images, decode_codes)
-    morphs = {
-        "reconstructions, at random": real[at_random],
-        "cross-fade": np.linspace(real[ends[:, 0]], real[ends[:, 1]], steps, axis=1),
-        "linear": decode_codes(linear_path(a, b, steps)),
-        "slerp": decode_codes(slerp(a, b, steps)),
-        "geodesic": decode_codes(geodesic),
-    }
-
-    kept = Path(folder)
-    characters = character_images(x_train, y_train, seed)
-    ghosts = ghost_images(x_train, y_train, seed)
-    judges = {
-        "character": open_judge(
-            kept / "character.keras", characters, y_train, CHARACTER_EPOCHS, seed
-        ),
-        "ghost": open_judge(kept / "ghost.keras", ghosts, y_train, GHOST_EPOCHS, seed),
-    }
-    print_table(morphs, judges, real)
+    real = trained.decode(trained.test_codes)
+    random = rng.integers(len(real), size=(pairs, steps))
+    graph = open_graph(trained)
+    morphs = draw_morphs(trained, graph, draw_pairs(data.y_test, pairs, rng), steps)
+    same_pairs = draw_same_pairs(data.y_test, pairs, rng)
+    labels = data.y_test[same_pairs[:, 0]]
+    rows = {"reconstructions, at random": (real[random], "")}
+    for name, frames in draw_morphs(trained, graph, same_pairs, steps).items():
+        same = same_letter(judges["character"], frames, labels)
+        rows[name] = (morphs[name], f"{same:.1%}")
+    print_table(judges, real, rows)
 
 
 if __name__ == "__main__":

@@ -1,31 +1,24 @@
 """How fast training is, beside a matrix product and beside the same network in plain PyTorch.
 
-    python benchmarks/speed.py keras    # this autoencoder, on the backend that KERAS_BACKEND names
-    python benchmarks/speed.py pytorch  # the same layers without Keras; needs PyTorch
+    python -m benchmarks.speed keras    # this autoencoder, on the backend that KERAS_BACKEND names
+    python -m benchmarks.speed pytorch  # the same layers without Keras; needs PyTorch
 
-Both train on random images, so no data are needed. Both use a GPU where their package finds one.
-The operations counted are those of convolutions and dense layers. Batch norm, activations, the
+Both train on random images in float32, so no data are needed, and use a GPU if their package finds
+one. The operations counted are those of convolutions and dense layers. Batch norm, activations, the
 loss and the optimizer take time but do not count. Keras's optimizer is Muon, as in `train`.
-PyTorch's own Muon takes matrices alone, so AdamW stands there, which has less to do. As in `train`,
-TensorFlow multiplies in bfloat16 where the processor has AMX (TF_SET_ONEDNN_FPMATH_MODE=FP32 in the
-environment keeps it from that); PyTorch does what it does by itself, which is float32.
+PyTorch's own Muon takes matrices alone, so its optimizer is AdamW, which has less to do.
 """
 
 import importlib.util
 import math
 import os
-import sys
 import time
-from pathlib import Path
 
 import click
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from autoencoder import (
-    BATCH_SIZE,
-    LEARNING_RATE,
+    DEFAULTS,
     WEIGHT_DECAY,
     batches,
     build_autoencoder,
@@ -33,10 +26,10 @@ from autoencoder import (
 )
 from dataset import IMAGE_SIZE
 from support.console import CONTEXT_SETTINGS, Commands, InputError
-from support.lazy_keras import keras, multiply_in_bfloat16
+from support.lazy_keras import keras
 
-EPOCH_STEPS = 1460  # as on EMNIST Balanced, so that Keras groups its steps as `train` does there
-GROUP_STEPS = 10  # the most that are in a group
+BATCH_SIZE = DEFAULTS["batch_size"]
+LEARNING_RATE = DEFAULTS["learning_rate"]
 PRODUCT_SIZE = 2048  # rows and columns of each matrix
 PRODUCTS = 3  # in a round
 
@@ -73,15 +66,15 @@ def training_operations(layers):
 
 def train_in_keras(autoencoder, x, rounds):
     """Trains as `train` does; an epoch is a round."""
-    compile_for_training(autoencoder, LEARNING_RATE, rounds + 1, EPOCH_STEPS)
-    multiply_in_bfloat16()
+    steps = len(x) // BATCH_SIZE
+    compile_for_training(autoencoder, LEARNING_RATE, (rounds + 1) * steps)
     ends = []
     clock = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter())
     )
     autoencoder.fit(
         batches(x, BATCH_SIZE, seed=0, epoch=0),
-        steps_per_epoch=len(x) // BATCH_SIZE,
+        steps_per_epoch=steps,
         epochs=rounds + 1,
         callbacks=[clock],
         shuffle=False,
@@ -156,10 +149,11 @@ def to_modules(layer):
 
 
 def shape_of_kernel(layer):
-    """Size, stride and padding of a square kernel in PyTorch's terms; Keras's padding is "same"."""
+    """Size, stride and padding of a square kernel in PyTorch's terms."""
     size = layer.kernel_size[0]
     stride = layer.strides[0]
-    return {"kernel_size": size, "stride": stride, "padding": (size - stride + 1) // 2}
+    padding = (size - stride + 1) // 2 if layer.padding == "same" else 0
+    return {"kernel_size": size, "stride": stride, "padding": padding}
 
 
 def build_in_pytorch(autoencoder):
@@ -185,17 +179,14 @@ def cli():
 
 
 rounds_option = click.option("--rounds", type=click.IntRange(1), default=5, help="Rounds to time.")
-groups_option = click.option(
-    "--groups",
-    type=click.IntRange(1),
-    default=20,
-    help=f"Groups of {GROUP_STEPS} steps in a round.",
+steps_option = click.option(
+    "--steps", type=click.IntRange(1), default=200, help="Training steps in a round."
 )
 
 
-def random_images(groups):
+def random_images(steps):
     """(N, H, W) in [0, 1]: the images of a round."""
-    shape = (groups * GROUP_STEPS * BATCH_SIZE, IMAGE_SIZE, IMAGE_SIZE)
+    shape = (steps * BATCH_SIZE, IMAGE_SIZE, IMAGE_SIZE)
     return np.random.default_rng(0).random(shape, np.float32)
 
 
@@ -216,10 +207,10 @@ def report(name, seconds, image_count, operations, product_seconds):
 
 @cli.command("keras")
 @rounds_option
-@groups_option
-def keras_command(rounds, groups):
+@steps_option
+def keras_command(rounds, steps):
     """Train this autoencoder with Keras."""
-    x = random_images(groups)
+    x = random_images(steps)
     autoencoder = build_autoencoder()
     operations = training_operations(layers_of(autoencoder))
     a, b = keras.random.normal((2, PRODUCT_SIZE, PRODUCT_SIZE))
@@ -232,13 +223,13 @@ def keras_command(rounds, groups):
 
 @cli.command("pytorch")
 @rounds_option
-@groups_option
-def pytorch_command(rounds, groups):
+@steps_option
+def pytorch_command(rounds, steps):
     """Train the same layers with PyTorch alone."""
     if importlib.util.find_spec("torch") is None:
         raise InputError("PyTorch is not installed: pip install torch")
     os.environ.setdefault("KERAS_BACKEND", "torch")  # Keras only tells which layers there are
-    x = random_images(groups)
+    x = random_images(steps)
     autoencoder = build_autoencoder()
     operations = training_operations(layers_of(autoencoder))
 

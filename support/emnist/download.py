@@ -71,7 +71,7 @@ def _download(folder, missing, members, urls, retries):
     from remotezip import RemoteIOError, RemoteZipError
     from urllib3.exceptions import HTTPError
 
-    # The server answers with an error or breaks off. Elsewhere trying again does not help.
+    # Tried again: the server answers with an error, or the connection breaks. Nothing else.
     passing = (requests.HTTPError, requests.ReadTimeout, RemoteIOError, HTTPError, EOFError)
     reasons = []
     with requests.Session() as session:

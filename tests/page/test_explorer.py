@@ -79,12 +79,12 @@ class Page:
         return found
 
     def go_to(self, state):
-        """Changes what stands in the address after #, as somebody does who types it."""
+        """Changes the address after #, like somebody who types it."""
         self("location.hash = arguments[0]", state)
         self.settle()
 
     def address(self):
-        """What stands in the address after #."""
+        """The part of the address after #."""
         return self("return location.hash.slice(1)")
 
     def map_picture(self):

@@ -53,6 +53,8 @@ def by_product(path):
     """For a file beside the result that was asked for: prints a notice if it cannot be written."""
     try:
         yield
+    except BrokenPipeError:  # of stdout, e.g. `| head`
+        raise
     except OSError as error:
         notice(f"{path} is not saved: {error.strerror or error}")
 

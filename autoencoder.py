@@ -14,6 +14,7 @@ import contextlib
 import math
 import os
 import sys
+import time
 import zipfile
 from functools import cached_property
 
@@ -145,17 +146,14 @@ def steps_in_epoch(count, batch_size):
 
 
 def batches(x, batch_size, seed, epoch):
-    """Endless batches (x, x); the order of the images depends only on the seed and the epoch.
+    """Yields the batches (B, 28, 28, 1) of an epoch, in an order that depends on seed and epoch.
 
     Images that do not fill a last batch are left out of this epoch.
     """
-    steps = steps_in_epoch(len(x), batch_size)
-    while True:
-        order = np.random.default_rng((seed, epoch)).permutation(len(x))
-        for start in range(0, steps * batch_size, batch_size):
-            batch = x[order[start : start + batch_size], ..., None]
-            yield batch, batch
-        epoch += 1
+    order = np.random.default_rng((seed, epoch)).permutation(len(x))
+    for step in range(steps_in_epoch(len(x), batch_size)):
+        chosen = order[step * batch_size : (step + 1) * batch_size]
+        yield x[chosen, ..., None]
 
 
 def open_for_training(run, epoch_steps):
@@ -194,26 +192,50 @@ def fit(run, autoencoder, epoch_steps, x_train, x_validation):
     """Trains from the last finished epoch on, and saves each epoch in the folder of the run.
 
     The optimizer's step tells how many epochs are finished. If the history has one row more, that
-    epoch is repeated.
+    epoch is repeated. Why not Keras's fit: on TensorFlow its data pipeline often ends late, up to
+    a minute after the last step.
     """
-    from support.training import SaveEpoch
+    from support.training import save_epoch
 
+    batch_size, seed, epochs = (run.config[name] for name in ("batch_size", "seed", "epochs"))
     finished = int(autoencoder.optimizer.iterations) // epoch_steps
     if len(run.history) < finished:
         raise run.cannot_go_on(f"{run.folder / 'history.csv'} lacks epochs")
     del run.history[finished:]
+    for epoch in range(finished, epochs):
+        started = time.perf_counter()
+        learning_rate = float(autoencoder.optimizer.learning_rate)
+        loss = train_epoch(autoencoder, batches(x_train, batch_size, seed, epoch), epoch_steps)
+        row = {
+            "epoch": epoch + 1,
+            "loss": loss,
+            "val_loss": mean_loss(autoencoder, x_validation),
+            "learning_rate": learning_rate,
+            "seconds": time.perf_counter() - started,
+        }
+        save_epoch(run, autoencoder, row)
+
+
+def train_epoch(autoencoder, batches, epoch_steps):
+    """One pass over the batches; returns their mean loss, nats a pixel."""
+    losses = []
     with contextlib.redirect_stdout(sys.stderr):  # where Keras's progress bar belongs
-        autoencoder.fit(
-            batches(x_train, run.config["batch_size"], run.config["seed"], finished),
-            steps_per_epoch=epoch_steps,
-            initial_epoch=finished,
-            epochs=run.config["epochs"],
-            validation_data=(x_validation[..., None], x_validation[..., None]),
-            validation_batch_size=PREDICT_BATCH,
-            callbacks=[SaveEpoch(run)],
-            shuffle=False,  # batches() shuffles
-            verbose=1 if sys.stderr.isatty() else 0,
+        bar = keras.utils.Progbar(
+            epoch_steps, verbose=1 if sys.stderr.isatty() else 0, stateful_metrics=["loss"]
         )
+        for x in batches:
+            losses.append(autoencoder.train_on_batch(x, x))
+            bar.update(len(losses), [("loss", float(np.mean(losses)))])
+    return float(np.mean(losses))
+
+
+def mean_loss(autoencoder, x):
+    """The loss of images (N, 28, 28), nats a pixel."""
+    total = 0
+    for start in range(0, len(x), PREDICT_BATCH):
+        batch = x[start : start + PREDICT_BATCH, ..., None]
+        total += len(batch) * autoencoder.test_on_batch(batch, batch)
+    return float(total / len(x))
 
 
 def load_autoencoder(path, advice="get it again, or train anew with another --run-dir"):
@@ -237,18 +259,11 @@ def load_autoencoder(path, advice="get it again, or train anew with another --ru
 # ---- encode and decode
 
 
-def encode(autoencoder, x):
-    """(N, 28, 28) in [0, 1] -> (N, D)."""
-    encoder = autoencoder.get_layer("encoder")
-    return encoder.predict(x[..., None], PREDICT_BATCH, verbose=0)
-
-
-def decode(autoencoder, codes):
-    """(..., D) -> (..., 28, 28), clipped to [1e-7, 1 - 1e-7]; in one predict call."""
-    decoder = autoencoder.get_layer("decoder")
-    p = decoder.predict(codes.reshape(-1, codes.shape[-1]), PREDICT_BATCH, verbose=0)
-    p = p.reshape(*codes.shape[:-1], *p.shape[1:3])
-    return p.clip(MIN_PROBABILITY, 1 - MIN_PROBABILITY)
+def predict(model, x):
+    """What a model makes of x, in batches. Keras's predict can end seconds late, as its fit can."""
+    starts = range(0, len(x), PREDICT_BATCH)
+    parts = [model.predict_on_batch(x[start : start + PREDICT_BATCH]) for start in starts]
+    return np.concatenate(parts)
 
 
 class TrainedRun:
@@ -270,10 +285,14 @@ class TrainedRun:
         self.made_from = {"model": fingerprint, "data": self.data.fingerprint}
 
     def encode(self, x):
-        return encode(self.autoencoder, x)
+        """(N, 28, 28) in [0, 1] -> (N, D)."""
+        return predict(self.autoencoder.get_layer("encoder"), x[..., None])
 
     def decode(self, codes):
-        return decode(self.autoencoder, codes)
+        """(..., D) -> (..., 28, 28), clipped to [1e-7, 1 - 1e-7]."""
+        p = predict(self.autoencoder.get_layer("decoder"), codes.reshape(-1, codes.shape[-1]))
+        p = p.reshape(*codes.shape[:-1], *p.shape[1:3])
+        return p.clip(MIN_PROBABILITY, 1 - MIN_PROBABILITY)
 
     @cached_property
     def test_codes(self):

@@ -25,11 +25,11 @@ from autoencoder import (
     batches,
     build_autoencoder,
     compile_for_training,
-    decode,
-    encode,
     linear_path,
+    predict,
     run_dir_option,
     steps_in_epoch,
+    train_epoch,
 )
 from dataset import IMAGE_SIZE, data_root_option
 from support.console import CONTEXT_SETTINGS, notice
@@ -94,13 +94,14 @@ def ghost_images(x, y, seed):
     """Endless pairs of real and false images (N, H, W) for the ghost judge."""
     rng = np.random.default_rng(seed)
     other = train_other_autoencoder(x, seed + 1000)
-    codes = encode(other, x)
-    real = decode(other, codes)
+    codes = predict(other.get_layer("encoder"), x[..., None])
+    decoder = other.get_layer("decoder")
+    real = predict(decoder, codes)[..., 0]
     while True:
         pairs = draw_pairs(y, len(x), rng)
         a, b = codes[pairs[:, 0]], codes[pairs[:, 1]]
         share = rng.uniform(*BETWEEN, (len(x), 1)).astype(np.float32)
-        yield real, decode(other, (1 - share) * a + share * b)
+        yield real, predict(decoder, (1 - share) * a + share * b)[..., 0]
 
 
 def train_other_autoencoder(x, seed):
@@ -109,13 +110,8 @@ def train_other_autoencoder(x, seed):
     keras.utils.set_random_seed(seed)
     autoencoder = build_autoencoder()
     compile_for_training(autoencoder, DEFAULTS["learning_rate"], OTHER_EPOCHS * steps)
-    autoencoder.fit(
-        batches(x, DEFAULTS["batch_size"], seed, 0),
-        steps_per_epoch=steps,
-        epochs=OTHER_EPOCHS,
-        shuffle=False,
-        verbose=0,
-    )
+    for epoch in range(OTHER_EPOCHS):
+        train_epoch(autoencoder, batches(x, DEFAULTS["batch_size"], seed, epoch), steps)
     return autoencoder
 
 
@@ -185,15 +181,15 @@ def convolution_norm_relu(h, filters, strides):
     return keras.layers.ReLU()(h)
 
 
-def predict(model, images):
+def outputs(judge, images):
     """(..., H, W) -> (N, outputs), the images in a row."""
     x = images.reshape(-1, IMAGE_SIZE, IMAGE_SIZE, 1)
-    return model.predict(x, batch_size=512, verbose=0).astype(np.float64)
+    return predict(judge, x).astype(np.float64)
 
 
 def log_odds(judge, images):
     """(..., H, W) -> (...): the log odds that an image is real."""
-    logits = predict(judge, images)
+    logits = outputs(judge, images)
     odds = logsumexp(logits[:, :-1], axis=1) - logits[:, -1]
     return odds.reshape(images.shape[:-2])
 
@@ -243,7 +239,7 @@ def same_letter(judge, frames, labels):
 
     Only rows count whose ends the judge reads as that class.
     """
-    classes = predict(judge, frames)[:, :-1].argmax(axis=1).reshape(frames.shape[:2])
+    classes = outputs(judge, frames)[:, :-1].argmax(axis=1).reshape(frames.shape[:2])
     is_right = classes == labels[:, None]
     counts = is_right[:, 0] & is_right[:, -1]
     return is_right[counts].all(axis=1).sum() / max(counts.sum(), 1)
@@ -284,7 +280,7 @@ def print_table(judges, real, rows):
         passes[kind] = np.quantile(log_odds(judge, real), 1 - PASS_SHARE)
     reader = judges["character"]
     features = keras.Model(reader.inputs, reader.get_layer("features").output)
-    real_features = predict(features, real)
+    real_features = outputs(features, real)
 
     click.echo(f"\n| {' | '.join(HEADS)} |\n|{'---|' * len(HEADS)}")
     for name, (frames, same) in rows.items():
@@ -293,7 +289,7 @@ def print_table(judges, real, rows):
         for kind, judge in judges.items():
             passed = log_odds(judge, inner) >= passes[kind]
             cells += [f"{passed.mean():.1%}", f"{passed.all(axis=1).mean():.1%}"]
-        bias = frechet_distance(predict(features, inner), real_features)
+        bias = frechet_distance(outputs(features, inner), real_features)
         cells += [same, f"{bias:.1f}", f"{length(frames):.2f}"]
         cells += [f"{smoothness(frames):.3f}", f"{pen_travel(frames):.3f}"]
         click.echo(f"| {' | '.join(cells)} |")

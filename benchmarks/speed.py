@@ -23,6 +23,7 @@ from autoencoder import (
     batches,
     build_autoencoder,
     compile_for_training,
+    train_epoch,
 )
 from dataset import IMAGE_SIZE
 from support.console import CONTEXT_SETTINGS, Commands, InputError
@@ -69,17 +70,9 @@ def train_in_keras(autoencoder, x, rounds):
     steps = len(x) // BATCH_SIZE
     compile_for_training(autoencoder, LEARNING_RATE, (rounds + 1) * steps)
     ends = []
-    clock = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter())
-    )
-    autoencoder.fit(
-        batches(x, BATCH_SIZE, seed=0, epoch=0),
-        steps_per_epoch=steps,
-        epochs=rounds + 1,
-        callbacks=[clock],
-        shuffle=False,
-        verbose=0,
-    )
+    for epoch in range(rounds + 1):
+        train_epoch(autoencoder, batches(x, BATCH_SIZE, seed=0, epoch=epoch), steps)
+        ends.append(time.perf_counter())
     return np.diff(ends)
 
 
@@ -90,12 +83,10 @@ def train_in_pytorch(network, x, rounds, device):
     optimizer = torch.optim.AdamW(
         network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
     )
-    images = batches(x, BATCH_SIZE, seed=0, epoch=0)
     ends = []
-    for _ in range(rounds + 1):
+    for epoch in range(rounds + 1):
         total = torch.zeros((), device=device)
-        for _ in range(len(x) // BATCH_SIZE):
-            batch, _ = next(images)
+        for batch in batches(x, BATCH_SIZE, seed=0, epoch=epoch):
             ink = torch.from_numpy(batch).to(device).permute(0, 3, 1, 2)
             loss = torch.nn.functional.binary_cross_entropy_with_logits(network(ink), ink)
             optimizer.zero_grad()

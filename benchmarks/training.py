@@ -16,11 +16,11 @@ from autoencoder import (
     CODE_SIZE,
     DEFAULTS,
     MIN_PROBABILITY,
-    PREDICT_BATCH,
     WEIGHT_DECAY,
     batches,
     build_autoencoder,
     compile_for_training,
+    predict,
     steps_in_epoch,
     validation_count,
 )
@@ -53,19 +53,14 @@ class KerasNetwork:
 
     def fit(self, after_step):
         """Trains the model; after_step() is called after each batch."""
-        tick = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: after_step())
-        self.model.fit(
-            batches(self.x, self.batch_size, self.seed, 0),
-            steps_per_epoch=steps_in_epoch(len(self.x), self.batch_size),
-            epochs=self.epochs,
-            shuffle=False,
-            verbose=0,
-            callbacks=[tick],
-        )
+        for epoch in range(self.epochs):
+            for batch in batches(self.x, self.batch_size, self.seed, epoch):
+                self.model.train_on_batch(batch, batch)
+                after_step()
 
     def predict(self, images):
         """(N, H, W) in [0, 1] -> their reconstructions, the same shape."""
-        p = self.model.predict(images[..., None], PREDICT_BATCH, verbose=0)[..., 0]
+        p = predict(self.model, images[..., None])[..., 0]
         return p.clip(MIN_PROBABILITY, 1 - MIN_PROBABILITY)
 
 

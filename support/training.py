@@ -1,11 +1,9 @@
-"""What training needs beside Keras: Muon for convolutions, and a callback that saves each epoch.
+"""What training needs beside Keras: Muon for convolutions, and how an epoch is saved.
 
 Importing this file imports Keras.
 """
 
 import math
-import sys
-import time
 
 from support.console import notice
 from support.files import replacing
@@ -61,45 +59,27 @@ def as_matrix(kernel):
     return keras.ops.reshape(kernel, (-1, kernel.shape[-1]))
 
 
-class SaveEpoch(keras.callbacks.Callback):
-    """After each epoch: keeps the best model, adds to the history, saves the last model.
+def save_epoch(run, autoencoder, row):
+    """Keeps the best model, adds a row to the history, saves the last model, and reports.
 
     last.keras, with the optimizer's state, is written last: if training is killed before that, the
     epoch is repeated.
     """
-
-    def __init__(self, run):
-        super().__init__()
-        self.run = run
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.learning_rate = float(self.model.optimizer.learning_rate)
-        self.started = time.perf_counter()
-
-    def on_epoch_end(self, epoch, logs=None):
-        row = {
-            "epoch": epoch + 1,
-            "loss": logs["loss"],
-            "val_loss": logs["val_loss"],
-            "learning_rate": self.learning_rate,
-            "seconds": time.perf_counter() - self.started,
-        }
-        if not math.isfinite(row["val_loss"]):
-            raise self.run.cannot_go_on(
-                f"epoch {row['epoch']}: the loss is NaN or infinite; a lower --learning-rate helps"
-            )
-        best_before = min((past["val_loss"] for past in self.run.history), default=math.inf)
-        if row["val_loss"] < best_before:
-            # Without the optimizer, whose state would double the size of the file.
-            best = keras.Model(self.model.input, self.model.output, name="autoencoder")
-            save_model(best, self.run.model)
-        self.run.add_epoch(row)
-        save_model(self.model, self.run.last)
-        if not sys.stderr.isatty():  # there is no progress bar
-            notice(
-                f"epoch {row['epoch']}/{self.params['epochs']}: {row['seconds']:.0f} s, "
-                f"loss {row['loss']:.4f}, validation {row['val_loss']:.4f}"
-            )
+    if not math.isfinite(row["val_loss"]):
+        raise run.cannot_go_on(
+            f"epoch {row['epoch']}: the loss is NaN or infinite; a lower --learning-rate helps"
+        )
+    best_before = min((past["val_loss"] for past in run.history), default=math.inf)
+    if row["val_loss"] < best_before:
+        # Without the optimizer, whose state would double the size of the file.
+        best = keras.Model(autoencoder.input, autoencoder.output, name="autoencoder")
+        save_model(best, run.model)
+    run.add_epoch(row)
+    save_model(autoencoder, run.last)
+    notice(
+        f"epoch {row['epoch']}/{run.config['epochs']}: {row['seconds']:.0f} s, "
+        f"loss {row['loss']:.4f}, validation {row['val_loss']:.4f}"
+    )
 
 
 def save_model(model, path):

@@ -7,8 +7,6 @@ import hashlib
 import json
 import os
 import secrets
-import shutil
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +14,6 @@ import numpy as np
 from support.console import InputError, notice
 
 PARTIAL = ".emnist-autoencoder-partial-"  # begins the names of files that are being written
-DAY = 24 * 60 * 60  # seconds; a partial file that old was left behind by a killed command
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)  # a file system without flock
 
 # ---- writing
@@ -73,8 +70,7 @@ def locked(folder, wait=True):
     """Makes a folder and locks it, so that other processes of this program keep out.
 
     If another process holds the lock, this one waits, or raises OSError if `wait` is false. The
-    lock ends with its process. If the file system has no locks, a notice says so. Partial files
-    and folders older than a day, left by killed commands, are removed.
+    lock ends with its process. If the file system has no locks, a notice says so.
     """
     folder.mkdir(parents=True, exist_ok=True)
     status = folder.stat()
@@ -86,7 +82,6 @@ def locked(folder, wait=True):
     try:
         _lock(handle, folder, wait)
         _locked_here.add(identity)
-        _remove_old_partial_files(folder)
         yield
     finally:
         _locked_here.discard(identity)
@@ -105,13 +100,6 @@ def _lock(handle, folder, wait):
         if error.errno not in NO_LOCKS:
             raise
         notice(f"{folder} cannot be locked ({error.strerror}): run one command at a time in it")
-
-
-def _remove_old_partial_files(folder):
-    for path in folder.glob(f"{PARTIAL}*"):
-        with contextlib.suppress(OSError):  # another command removed it first, or it is not ours
-            if path.lstat().st_mtime < time.time() - DAY:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 # ---- reading

@@ -29,10 +29,7 @@ def excess(x, p):
 
 
 def mean_squared_error(x, p):
-    errors = np.empty(len(x))
-    for i in range(len(x)):
-        errors[i] = np.mean((x[i] - p[i].astype(np.float64)) ** 2)
-    return float(errors.mean())
+    return float(np.square(x - p).mean(dtype=np.float64))
 
 
 def pca_reconstructions(x_train, x_test, components):

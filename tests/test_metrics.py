@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from support.metrics import cross_entropy, measure, pca_reconstructions, table
+from support.metrics import cross_entropy, measure, pca_reconstructions
 
 rng = np.random.default_rng(0)
 X = rng.random((6, 28, 28), np.float32)
@@ -74,15 +74,3 @@ def test_a_perfect_model_has_no_excess_and_finite_figures():
     assert exact["excess"] == pytest.approx(0, abs=1e-12)
     assert exact["mse"] == 0
     assert math.isfinite(exact["psnr"])
-
-
-def test_table():
-    found = measure(X, P, GREY, Y, NAMES)
-    first, _, autoencoder, pca, _, classes = table(found).splitlines()
-    assert first.startswith("6 test images")
-    assert f"{found['bce_floor']:.4f}" in first
-    for line, row in ((autoencoder, found), (pca, found["pca"])):
-        numbers = [f"{row[key]:.4f}" for key in ("bce", "excess", "mse")]
-        assert line.split()[1:] == [*numbers, f"{row['psnr']:.1f}", "dB"]
-    best, _, worst, _ = classes.split()
-    assert found["classes"][best] < found["classes"][worst]

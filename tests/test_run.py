@@ -1,11 +1,8 @@
 """support/run.py: a run's configuration, its history and its command lines."""
 
-import json
-import os
 import sys
 
 import pytest
-from conftest import script
 
 from support.console import InputError
 from support.lazy_keras import keras
@@ -59,24 +56,10 @@ def test_a_folder_with_such_names_and_no_configuration_is_somebodys(tmp_path, na
         Run(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"{'split': 1", b"\xff\xfe{}"])
-def test_a_damaged_configuration_is_named(folder, content):
-    (folder / "config.json").write_bytes(content)
+def test_a_damaged_configuration_is_named(folder):
+    (folder / "config.json").write_bytes(b"{'split': 1")
     with pytest.raises(InputError, match=f"{folder / 'config.json'}: damaged"):
         Run(folder)
-
-
-def test_a_configuration_from_any_editor_in_any_locale_and_any_path(folder):
-    content = (folder / "config.json").read_bytes()
-    (folder / "config.json").write_bytes(b"\xef\xbb\xbf" + content)  # as Windows's editors save it
-    code = "import sys; from support.run import Run\n"
-    code += "print(ascii(Run(sys.argv[1]).config['data_root']))"
-    latin = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    with script("-c", code, folder, env=os.environ | latin) as process:
-        assert process.communicate()[0] == "'/data/\\xe9'\n"
-    path = os.fsdecode(b"/data/t\xff")
-    Run(folder).create(CONFIG | {"data_root": path})
-    assert Run(folder).config["data_root"] == path
 
 
 def test_a_history_is_read_back(folder):
@@ -88,8 +71,6 @@ def test_a_history_is_read_back(folder):
     header, *lines = (folder / "history.csv").read_text("utf-8").splitlines()
     assert header == "epoch,loss,val_loss,learning_rate,seconds"
     assert lines[0] == "1,0.25,0.5,0.005,1.5"
-    (folder / "history.csv").write_bytes(b"\xef\xbb\xbf" + (folder / "history.csv").read_bytes())
-    assert Run(folder).history == [row(1), row(2)]
 
 
 @pytest.mark.parametrize("line", ["1,1,1,1", "1,1,x,1,1", "1;1;1;1;1"])
@@ -118,13 +99,3 @@ def test_its_command_lines_begin_as_the_script_was_called(tmp_path, monkeypatch)
     monkeypatch.setattr(sys, "argv", ["../emnist/dataset.py"])
     expected = "python ../emnist/autoencoder.py train --run-dir 'a b' --overwrite"
     assert Run("a b").command("train", "--overwrite") == expected
-
-
-def test_without_a_run_it_says_where_it_looked(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileNotFoundError, match=f"no run in {tmp_path}/x; .*train"):
-        Run("x").check_has_model()
-    (tmp_path / "x").mkdir()
-    (tmp_path / "x/config.json").write_text(json.dumps(CONFIG))
-    with pytest.raises(FileNotFoundError, match=r"x/model.keras is not there; go on with: .*train"):
-        Run("x").check_has_model()

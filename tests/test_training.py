@@ -1,9 +1,10 @@
-"""Muon: its updates are orthogonal, and on matrices it is Keras's own."""
+"""Muon: its updates are orthogonal, and on matrices it is Keras's own. And how epochs are saved."""
 
 import numpy as np
 import pytest
 
 from support.lazy_keras import keras
+from support.run import Run
 
 
 def muon(**settings):
@@ -79,3 +80,18 @@ def test_vectors_are_updated_by_adamw():
     ours = update(muon(), start, gradients)
     theirs = update(keras.optimizers.AdamW(0.01, weight_decay=0), start, gradients)
     assert np.allclose(ours, theirs, rtol=1e-3)
+
+
+def test_the_best_model_is_kept(copied_run):
+    from support.training import save_epoch
+
+    model = keras.saving.load_model(copied_run / "model.keras")
+    run = Run(copied_run)
+    best = min(row["val_loss"] for row in run.history)
+    kept = run.model.read_bytes()
+    row = run.history[-1] | {"epoch": 4, "val_loss": best + 1}
+    save_epoch(run, model, row)
+    assert run.model.read_bytes() == kept
+    save_epoch(run, model, row | {"epoch": 5, "val_loss": best - 0.1})
+    assert run.model.read_bytes() != kept
+    assert Run(copied_run).history[-2:] == run.history[-2:]

@@ -9,7 +9,6 @@
 # kept, unless --force is given and there is its ubyte file.
 # Exit status: 0 done, 1 a file is bad or missing, 2 wrong usage.
 set -euo pipefail
-set +C     # a shell may export its noclobber, which forbids to write over a file
 unset GZIP # options for gzip, e.g. --keep
 usage="usage: ./convert_idx.sh [--force] [DATA_ROOT [SPLIT [FOLDER]]]"
 

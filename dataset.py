@@ -187,12 +187,12 @@ def open_npz(files):
     """The Data in the npz of a split; None if there is none, or if its sources have changed.
 
     Raises:
-        InputError: it is damaged, or somebody's and not as load_emnist's arrays are.
+        InputError: it is damaged, or a person made it and its arrays do not fit.
     """
     if not files.npz.exists():
         return None
     with files.reading_npz() as npz:
-        if "note" not in npz:  # somebody made it
+        if "note" not in npz:  # a person made it
             arrays = {name: npz[name] for name in ARRAYS}
             check_arrays(arrays, files.npz)
             return Data(files, disk.array_fingerprint(arrays.values()), arrays)
@@ -204,7 +204,7 @@ def open_npz(files):
 
 
 def check_arrays(arrays, path):
-    """Refuses somebody's arrays that are not as README says."""
+    """Refuses a person's own arrays that do not fit."""
     for part in PARTS:
         x = arrays[f"x_{part}"]
         y = arrays[f"y_{part}"]
@@ -225,7 +225,7 @@ def text_folder(root):
 
 
 def parse(files, folder):
-    """The four arrays by name, from the texts in `folder`, or in the data folder.
+    """The four arrays by name, from texts: in `folder`, or else in the data folder.
 
     Raises:
         InputError: a text is bad; names it and the line.
@@ -313,14 +313,14 @@ class Files:
         return idx.read_mapping(self.mapping) if self.mapping else dict(CLASSES[self.split])
 
     def reading_npz(self):
-        """Yields the arrays by name, each read when it is asked for."""
+        """Opens the npz: a context with its arrays by name, each read when it is asked for."""
         return disk.reading_npz(self.npz, f"move it away and run: {self.prepare_command()}")
 
     def fingerprints(self):
         return {stem: disk.file_fingerprint(path) for stem, path in self.sources.items()}
 
     def have_changed(self, fingerprints):
-        """Whether the sources have others; if one is gone or cannot be read, they do not count."""
+        """Whether the sources have other ones; False if a source is gone or cannot be read."""
         try:
             return not self.missing and self.fingerprints() != fingerprints
         except OSError:

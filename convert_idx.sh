@@ -9,7 +9,6 @@
 # kept, unless --force is given and there is its ubyte file.
 # Exit status: 0 done, 1 a file is bad or missing, 2 wrong usage.
 set -euo pipefail
-set +C     # a shell may export its noclobber, which forbids to write over a file
 unset GZIP # options for gzip, e.g. --keep
 usage="usage: ./convert_idx.sh [--force] [DATA_ROOT [SPLIT [FOLDER]]]"
 
@@ -24,24 +23,18 @@ unpack() {
 
 # check FILE KIND MAGIC HEADER_SIZE ITEM_SIZE: fails if FILE is not such a header and its items.
 check() {
-  local file=$1 kind=$2 magic=$3 header_size=$4 item_size=$5 again="get the file again"
+  local file=$1 kind=$2 magic=$3 header_size=$4 item_size=$5 again="move it away and get it again"
   local reason size header
   reason=$(cat "$file" 2>&1 >/dev/null) ||
     fail "$file: ${reason##*: }; check its permissions and its disk"
   reason=$(unpack "$file" 2>&1 >/dev/null) || fail "$file: gzip says ${reason##*: }; $again"
   size=$(unpack "$file" | wc -c | tr -d ' ')
-  header=$(unpack "$file" | od -An -v -tx1 -N 16 | tr -d ' \n') || true # od leaves the pipe early
-  case $header in
-    "") fail "$file: empty; $again" ;;
-    3c*) fail "$file: a web page; $again" ;; # <
-    76657273696f6e20*) fail "$file: a Git LFS pointer; run: git lfs pull" ;; # "version "
-  esac
+  header=$(unpack "$file" | od -An -v -tx1 -N 8 | tr -d ' \n') || true # od leaves the pipe early
 
   # Four bytes each: magic number, count.
   local found=$((16#0${header:0:8})) count=$((16#0${header:8:8}))
   local expected=$((header_size + count * item_size))
   ((found == magic)) || fail "$file: magic number $found, expected $magic for $kind; $again"
-  ((count > 0)) || fail "$file: holds no $kind; $again"
   ((size == expected)) || fail "$file: $size bytes, expected $expected for $count $kind; $again"
 }
 
@@ -86,8 +79,7 @@ out=${out/#\~\//$HOME/}
 [[ $split =~ ^(balanced|byclass|bymerge|letters|digits|mnist|demo)$ ]] ||
   fail "unknown split $split (balanced, byclass, bymerge, letters, digits, mnist or demo); $usage" 2
 
-prepare=$(printf 'python %q prepare --split %s --data-root %q' \
-  "$(dirname "$0")/dataset.py" "$split" "$root")
+prepare="python dataset.py prepare --split $split --data-root '$root'"
 partial=$out/.emnist-autoencoder-partial-$$
 trap 'rm -f "$partial"' EXIT
 for part in train test; do

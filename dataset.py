@@ -11,12 +11,12 @@ NIST's binary files become text (convert_idx.sh), the text is parsed once, and t
 in an npz. After that only the npz is read.
 """
 
+import contextlib
 import json
 import os
 import string
 import tempfile
 import warnings
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -35,7 +35,6 @@ from support.emnist.idx import IMAGE_SIZE
 # ---- what EMNIST is
 
 PARTS = ("train", "test")
-CONTENTS = ("images-idx3", "labels-idx1")
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 _MERGED = string.digits + string.ascii_uppercase + "abdefghnqrt"  # c, i, j, ... count as C, I, J
@@ -97,110 +96,10 @@ def class_names(split="balanced", data_root=None):
     Raises:
         ValueError: the mapping file is bad; names it and the line.
     """
-    return find_files(split, data_root).class_names()
+    return Files(split, data_root).class_names()
 
 
-# ---- the files of a split
-
-
-@dataclass(frozen=True)
-class Files:
-    """The files of one split in a data folder, as find_files found them.
-
-    sources: the path of each stem that has one, e.g. of emnist-balanced-train-images-idx3: NIST's
-        binary file (the stem and -ubyte or -ubyte.gz), or else its text (the stem and -txt).
-    mapping: the path of the mapping file, or None.
-    """
-
-    split: str
-    root: Path
-    sources: dict
-    mapping: Path | None
-
-    @property
-    def npz(self):
-        """The arrays, made from the sources; it may not exist yet."""
-        return self.root / f"emnist-{self.split}.npz"
-
-    @property
-    def missing(self):
-        return [stem for stem in stems_of(self.split) if stem not in self.sources]
-
-    @cached_property
-    def fingerprints(self):
-        """Of the source of each stem; None if one is missing or cannot be read."""
-        if self.missing:
-            return None
-        try:
-            return {stem: disk.file_fingerprint(path) for stem, path in self.sources.items()}
-        except OSError:
-            return None
-
-    def class_names(self):
-        return idx.read_mapping(self.mapping) if self.mapping else dict(CLASSES[self.split])
-
-    def fetch_command(self):
-        where = [] if self.root == Path("data") else ["--data-root", self.root]
-        return command_line("dataset.py", "download", "--split", self.split, *where)
-
-    def if_npz_is_damaged(self):
-        """What happens then, or what to do."""
-        if self.missing:
-            return f"move it away and run: {self.fetch_command()}"
-        return "making it from the other files"
-
-    def what_is_missing(self):
-        """Which files are missing, and what was found instead."""
-        names = ", ".join(f"{stem}-ubyte.gz" for stem in self.missing)
-        if len(self.missing) == 4:
-            names = f"emnist-{self.split}-{{train,test}}-{{images-idx3,labels-idx1}}-ubyte.gz"
-        found = "".join(f" There is {path.name}." for path in self.look_alikes()[:3])
-        return f"Missing in {self.root}: {names}.{found}"
-
-    def look_alikes(self):
-        """Paths with `emnist` in their names that belong to no other split."""
-        others = tuple(f"emnist-{split}" for split in CLASSES if split != self.split)
-        found = []
-        for path in sorted([*self.root.glob("[!.]*"), *self.root.glob("gzip/[!.]*")]):
-            name = path.name.lower()
-            if "emnist" in name and not name.startswith(others):
-                found.append(path)
-        return found
-
-
-def stems_of(split):
-    return [f"emnist-{split}-{part}-{content}" for part in PARTS for content in CONTENTS]
-
-
-def resolve_root(data_root=None):
-    """DATA_ROOT as a Path: the argument, else the environment's DATA_ROOT, else "data"."""
-    return Path(os.path.expanduser(data_root or os.environ.get("DATA_ROOT") or "data"))
-
-
-def find_files(split, data_root=None):
-    """The Files of a split. convert_idx.sh looks for binary files in the same order."""
-    if split not in CLASSES:
-        raise InputError(f"unknown split {split!r}; the splits are {', '.join(CLASSES)}")
-    root = resolve_root(data_root)
-    sources = {}
-    for stem in stems_of(split):
-        names = (f"{stem}-ubyte", f"{stem}-ubyte.gz", f"gzip/{stem}-ubyte", f"gzip/{stem}-ubyte.gz")
-        source = first_file(root, *names, f"{stem}-txt")
-        if source:
-            sources[stem] = source
-    mapping = f"emnist-{split}-mapping.txt"
-    return Files(split, root, sources, first_file(root, mapping, f"gzip/{mapping}"))
-
-
-def first_file(root, *names):
-    """The first of these files that exists in a folder, or None."""
-    for name in names:
-        if (root / name).is_file():
-            return root / name
-    return None
-
-
-# ---- from files to arrays
+# ---- the way of the data: find the files, get what is missing, convert, parse, save
 
 
 class Data:
@@ -227,27 +126,20 @@ class Data:
         Raises:
             InputError: it is damaged, or a label has no character.
         """
-        array = self._arrays[name] if self._arrays else self._read_from_npz(name)
+        if self._arrays:
+            array = self._arrays[name]
+        else:
+            with self.files.reading_npz() as npz:
+                array = npz[name]
         if name.startswith("y_"):
-            self._check_labels(array, name)
+            self._check_labels(array, name.removeprefix("y_"))
         return array
 
-    def _read_from_npz(self, name):
-        try:
-            with disk.reading_npz(self.files.npz, self.files.if_npz_is_damaged()) as npz:
-                return npz[name]
-        except InputError as error:
-            if self.files.missing:
-                raise
-            notice(str(error))
-            _, self._arrays = convert_and_save(self.files)
-            return self._arrays[name]
-
-    def _check_labels(self, y, name):
+    def _check_labels(self, y, part):
         has_no_character = ~np.isin(y, list(self.names))
         if has_no_character.any():
             place = has_no_character.argmax()
-            stem = f"emnist-{self.files.split}-{name.removeprefix('y_')}-labels-idx1"
+            _, stem = stems_of(self.files.split, part)
             path = self.files.sources.get(stem, self.files.npz)
             names = self.files.mapping or f"the classes of {self.files.split}"
             raise InputError(
@@ -256,7 +148,7 @@ class Data:
 
 
 def open_data(split="balanced", data_root=None, download_missing=False):
-    """Opens the Data of a split: finds its files or gets them, converts them if need be.
+    """Opens the Data of a split: finds its files or gets them, converts, parses and saves once.
 
     download_missing: whether missing files are downloaded; those of demo are always drawn.
 
@@ -264,119 +156,90 @@ def open_data(split="balanced", data_root=None, download_missing=False):
         FileNotFoundError, DownloadError: files are missing; says which, and what to do.
         InputError: a file is bad; names it.
     """
-    files = find_files(split, data_root)
-    if files.missing and not files.npz.exists():
+    files = Files(split, data_root)
+    if not files.exist:
         if split == "demo":
             draw_demo(files.root)
         elif download_missing:
-            download(split, data_root)
+            download(files)
         else:
             raise FileNotFoundError(
-                f"{files.what_is_missing()} Run: {files.fetch_command()}; or give the folder of "
+                f"{files.what_is_missing()} Run: {files.prepare_command()}; or give the folder of "
                 "NIST's files with --data-root"
             )
-        files = find_files(split, data_root)
-    data = open_cache(files)
-    if data is None:
-        data = Data(files, *convert_and_save(files))
-    return data
+        files = Files(split, data_root)
+    data = open_npz(files)
+    if data:
+        return data
+
+    notice(f"converting {split} in {files.root}, once; 100,000 images take about 15 seconds")
+    with disk.locked(files.root), text_folder(files.root) as folder:
+        sources = files.fingerprints()
+        idx.convert(files.root, split, folder)
+        arrays = parse(files, Path(folder))
+        fingerprint = disk.array_fingerprint(arrays.values())
+        with disk.by_product(files.npz):
+            disk.save_npz(files.npz, arrays, {"sources": sources, "fingerprint": fingerprint})
+    return Data(files, fingerprint, arrays)
 
 
-def open_cache(files):
-    """The Data in the npz of a split; None if it must be made from the sources.
+def open_npz(files):
+    """The Data in the npz of a split; None if there is none, or if its sources have changed.
 
     Raises:
-        InputError: it cannot be used, nor made from the sources.
+        InputError: it is damaged, or a person made it and its arrays do not fit.
     """
     if not files.npz.exists():
         return None
-    try:
-        with disk.reading_npz(files.npz, files.if_npz_is_damaged()) as npz:
-            note = json.loads(str(npz["note"])) if "note" in npz else None
-    except (InputError, OSError) as error:
-        if files.missing:
-            raise
-        notice(str(error))
-        return None
-    if note is None:
-        return open_foreign_cache(files)
-    if files.fingerprints and files.fingerprints != note["sources"]:
+    with files.reading_npz() as npz:
+        if "note" not in npz:  # a person made it
+            arrays = {name: npz[name] for name in ARRAYS}
+            check_arrays(arrays, files.npz)
+            return Data(files, disk.array_fingerprint(arrays.values()), arrays)
+        note = json.loads(str(npz["note"]))
+    if files.have_changed(note["sources"]):
         notice(f"{files.npz} was made from other files: making it again")
         return None
     return Data(files, note["fingerprint"])
 
 
-def open_foreign_cache(files):
-    """The Data in an npz that somebody else made; it is used as it is and never replaced.
-
-    Raises:
-        InputError: its arrays do not fit; says what was found.
-    """
-    advice = "this program did not make it: move it away, or save the arrays as README says"
-    with disk.reading_npz(files.npz, advice) as npz:
-        arrays = {name: npz[name] for name in ARRAYS}
+def check_arrays(arrays, path):
+    """Refuses a person's own arrays that do not fit."""
     for part in PARTS:
-        x_name, y_name = f"x_{part}", f"y_{part}"
-        count = len(arrays[x_name])
-        expected = {
-            x_name: f"float32 {(count, IMAGE_SIZE, IMAGE_SIZE)}",
-            y_name: f"int64 {(count,)}",
-        }
-        for name, form in expected.items():
-            found = f"{arrays[name].dtype} {arrays[name].shape}"
-            if found != form or count == 0:
-                raise InputError(f"{files.npz}: {name} is {found}, expected {form}; {advice}")
-        low, high = arrays[x_name].min(), arrays[x_name].max()
-        if not (low >= 0 and high <= 1):
-            raise InputError(f"{files.npz}: {x_name} is {low} to {high}, expected 0 to 1; {advice}")
-    return Data(files, disk.array_fingerprint(arrays.values()), arrays)
+        x = arrays[f"x_{part}"]
+        y = arrays[f"y_{part}"]
+        have_types = x.dtype == np.float32 and y.dtype == np.int64
+        have_shapes = x.shape == (y.size, IMAGE_SIZE, IMAGE_SIZE) and y.ndim == 1 and y.size
+        if not (have_types and have_shapes and x.min() >= 0 and x.max() <= 1):
+            raise InputError(
+                f"{path}: x_{part} is {x.dtype} {x.shape}, y_{part} is {y.dtype} {y.shape}; "
+                "expected float32 (N, 28, 28) in [0, 1] and int64 (N,): save them so, or move the "
+                "file away"
+            )
 
 
-def convert_and_save(files):
-    """Makes the arrays of a split from its sources, and saves them.
-
-    Returns:
-        The fingerprint of the four arrays, and these by name.
-    """
-    notice(f"converting {files.split} in {files.root}, once; 100,000 images take about 15 seconds")
-    with disk.locked(files.root):
-        sources = files.fingerprints
-        with temporary_folder(files.root) as folder:
-            idx.convert(files.root, files.split, folder)
-            texts = []
-            for stem, path in files.sources.items():
-                is_text = path.name.endswith("-txt")
-                texts.append(path if is_text else Path(folder) / f"{stem}-txt")
-            arrays = parse(texts)
-        fingerprint = disk.array_fingerprint(arrays.values())
-        with disk.by_product(files.npz):
-            disk.save_npz(files.npz, arrays, {"sources": sources, "fingerprint": fingerprint})
-    return fingerprint, arrays
+def text_folder(root):
+    """A temporary folder for the texts: in `root` if that can be written to, else the system's."""
+    place = root if os.access(root, os.W_OK) else None
+    return tempfile.TemporaryDirectory(prefix=disk.PARTIAL, dir=place)
 
 
-def temporary_folder(root):
-    """A folder for the text, a few times as large as the arrays: in root if that is writable."""
-    try:
-        folder = tempfile.TemporaryDirectory(prefix=disk.PARTIAL, dir=root)
-    except OSError:
-        folder = tempfile.TemporaryDirectory(prefix="emnist-")
-    return folder
-
-
-def parse(texts):
-    """The four arrays by name, from the texts of images, labels, test images and test labels.
+def parse(files, folder):
+    """The four arrays by name, from texts: in `folder`, or else in the data folder.
 
     Raises:
         InputError: a text is bad; names it and the line.
     """
+    places = [folder, files.root]
     arrays = {}
-    for part, images, labels in zip(PARTS, texts[::2], texts[1::2], strict=True):
-        x = read_numbers(images, IMAGE_SIZE * IMAGE_SIZE)
-        y = read_numbers(labels, 1)
+    for part in PARTS:
+        images, labels = stems_of(files.split, part)
+        x = read_numbers(first_file(places, [f"{images}-txt"]), IMAGE_SIZE**2)
+        y = read_numbers(first_file(places, [f"{labels}-txt"]), 1)
         if len(x) != len(y):
             raise InputError(
-                f"{images} has {len(x)} images, but {labels} has {len(y)} labels; get both files "
-                "again from the same source"
+                f"{files.sources[images]} has {len(x)} images, but {files.sources[labels]} has "
+                f"{len(y)} labels; get both files again from the same source"
             )
         upright = x.reshape(-1, IMAGE_SIZE, IMAGE_SIZE).transpose(0, 2, 1)  # NIST's are transposed
         arrays[f"x_{part}"] = np.divide(upright, np.float32(255), dtype=np.float32, order="C")
@@ -391,10 +254,119 @@ def read_numbers(path, columns):
             numbers = np.loadtxt(path, np.uint8, comments=None, ndmin=2)
     except ValueError:
         numbers = np.empty((0, 0), np.uint8)
-    if numbers.shape[1] != columns or len(numbers) == 0:
-        idx.check_lines(path, columns)
-        raise InputError(f"{path}: empty; get the file again")
+    if numbers.shape[1] != columns:
+        line = find_bad_line(path, columns)
+        raise InputError(
+            f"{path}, line {line}: expected {columns} numbers 0..255; get the file again"
+        )
     return numbers
+
+
+def find_bad_line(path, columns):
+    """The number of the first line that does not hold so many numbers 0..255."""
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, start=1):
+            fields = line.split()
+            good = [field for field in fields if field.isdigit() and int(field) <= 255]
+            if len(fields) != columns or good != fields:
+                return number
+    return 1  # the file is empty
+
+
+# ---- the files of a split
+
+
+class Files:
+    """The files of one split in a data folder, found when this is made.
+
+    root: the folder. npz: the path of the arrays, which may not exist. mapping: the path of the
+    mapping file, or None. sources: the path of each stem that has one, e.g. of
+    emnist-balanced-train-images-idx3: NIST's binary file (the stem and -ubyte or -ubyte.gz), or
+    else its text (the stem and -txt). missing: the other stems.
+    """
+
+    def __init__(self, split, data_root=None):
+        if split not in CLASSES:
+            raise InputError(f"unknown split {split!r}; the splits are {', '.join(CLASSES)}")
+        self.split = split
+        self.root = resolve_root(data_root)
+        self.npz = self.root / f"emnist-{split}.npz"
+        folders = self.root, self.root / "gzip"
+        self.mapping = first_file(folders, [f"emnist-{split}-mapping.txt"])
+        self.sources = {}
+        self.missing = []
+        for stem in stems_of(split, "train") + stems_of(split, "test"):
+            # convert_idx.sh looks for binary files in the same order.
+            source = first_file(folders, [f"{stem}-ubyte", f"{stem}-ubyte.gz"])
+            source = source or first_file(folders[:1], [f"{stem}-txt"])
+            if source:
+                self.sources[stem] = source
+            else:
+                self.missing.append(stem)
+
+    @property
+    def exist(self):
+        """Whether there is an npz, or all that it is made from."""
+        return os.path.isfile(self.npz) or not self.missing
+
+    def class_names(self):
+        return idx.read_mapping(self.mapping) if self.mapping else dict(CLASSES[self.split])
+
+    def reading_npz(self):
+        """Opens the npz: a context with its arrays by name, each read when it is asked for."""
+        return disk.reading_npz(self.npz, f"move it away and run: {self.prepare_command()}")
+
+    def fingerprints(self):
+        return {stem: disk.file_fingerprint(path) for stem, path in self.sources.items()}
+
+    def have_changed(self, fingerprints):
+        """Whether the sources have other ones; False if a source is gone or cannot be read."""
+        try:
+            return not self.missing and self.fingerprints() != fingerprints
+        except OSError:
+            return False
+
+    def prepare_command(self):
+        words = ("prepare", "--split", self.split, "--data-root", self.root)
+        return command_line("dataset.py", *words)
+
+    def what_is_missing(self):
+        """Which files are missing, and what was found instead."""
+        names = ", ".join(f"{stem}-ubyte.gz" for stem in self.missing)
+        if len(self.missing) == 4:
+            names = f"emnist-{self.split}-{{train,test}}-{{images-idx3,labels-idx1}}-ubyte.gz"
+        found = "".join(f" There is {path.name}." for path in self.look_alikes()[:3])
+        return f"Missing in {self.root}: {names}.{found}"
+
+    def look_alikes(self):
+        """Paths with `emnist` in their names that belong to no other split."""
+        others = tuple(f"emnist-{split}" for split in CLASSES if split != self.split)
+        found = []
+        for path in sorted([*self.root.glob("[!.]*"), *self.root.glob("gzip/[!.]*")]):
+            name = path.name.lower()
+            if "emnist" in name and not name.startswith(others):
+                found.append(path)
+        return found
+
+
+def stems_of(split, part):
+    """The stems of the files of images and of labels."""
+    return [f"emnist-{split}-{part}-images-idx3", f"emnist-{split}-{part}-labels-idx1"]
+
+
+def first_file(folders, names):
+    """The first file that exists of these names, in the first folder that has one; or None."""
+    for folder in folders:
+        for name in names:
+            path = folder / name
+            if os.path.isfile(path):  # a folder that cannot be looked into has none
+                return path
+    return None
+
+
+def resolve_root(data_root=None):
+    """DATA_ROOT as a Path: the argument, else the environment's DATA_ROOT, else "data"."""
+    return Path(os.path.expanduser(data_root or os.environ.get("DATA_ROOT") or "data"))
 
 
 # ---- getting the files
@@ -410,11 +382,10 @@ def data_for_new_run(split=None, data_root=None):
         return open_data(split or "balanced", data_root, download_missing=True)
     except DownloadError as error:
         is_asked_for = split or data_root or os.environ.get("DATA_ROOT")
-        files = find_files("balanced", data_root)
-        if is_asked_for or files.look_alikes():
+        if is_asked_for or Files("balanced").look_alikes():
             raise
         notice(f"EMNIST cannot be downloaded; training on a small made-up set ({error.__cause__})")
-    return open_data("demo", data_root)
+    return open_data("demo")
 
 
 def find_again(split, fingerprint, data_roots):
@@ -423,55 +394,38 @@ def find_again(split, fingerprint, data_roots):
     Raises:
         FileNotFoundError: no folder holds it; says what was looked for.
     """
-    found = []
-    for root in dict.fromkeys(map(Path, data_roots)):  # each once
-        try:
-            files = find_files(split, root)
-            exists = files.npz.exists() or not files.missing
-        except OSError as error:  # e.g. another user's home
-            found.append(f"{root} cannot be read: {error.strerror}")
-            continue
-        if not exists:
-            found.append(f"{root} has none")
-            continue
-        data = open_data(split, root)
-        if data.fingerprint == fingerprint:
-            return data
-        found.append(f"{root} has other images")
+    places = [Files(split, root) for root in dict.fromkeys(map(Path, data_roots))]  # each once
+    candidates = [files for files in places if files.exist]
     if split == "demo":
-        data = open_data(split, data_roots[0])
+        candidates.append(places[0])  # drawn there
+    for files in candidates:
+        data = open_data(split, files.root)
         if data.fingerprint == fingerprint:
             return data
+    found = [f"{files.root} has {'other images' if files.exist else 'none'}" for files in places]
     raise FileNotFoundError(
         f"the images of the run, {split}, were not found ({'; '.join(found)}): give their folder "
         "with --data-root"
     )
 
 
-def download(split="balanced", data_root=None, urls=()):
-    """Fetches a split's files that are missing in DATA_ROOT from NIST's zip of all splits.
+def download(files):
+    """Fetches the files of a split that are missing from NIST's zip of all splits.
 
-    urls: addresses of the zip, else URLS, tried in this order. A gzip.zip or emnist-gzip.zip in
-    DATA_ROOT is used before any address.
-
-    Returns:
-        The paths of the new files.
+    A gzip.zip or emnist-gzip.zip in the data folder is used before any address.
 
     Raises:
         DownloadError: they cannot be fetched; says what is missing, why, and what to do.
-        ValueError: an existing file is damaged or not NIST's; names it.
+        InputError: the zip in the data folder is damaged.
     """
-    files = find_files(split, data_root)
-    members = {}
-    for stem in stems_of(split):
-        packed = f"{stem}-ubyte.gz"
-        if files.sources.get(stem) in (None, files.root / packed):  # NIST's sums are of these
-            members[f"gzip/{packed}"] = MD5[f"gzip/{packed}"]
-    zips = [files.root / name for name in ZIP_NAMES if (files.root / name).exists()]
+    members = [f"gzip/{stem}-ubyte.gz" for stem in files.missing]
+    md5 = {member: MD5[member] for member in members}
     with disk.locked(files.root):
         try:
-            return fetch(files.root, members, urls or URLS, zips[0] if zips else None)
+            fetch(files.root, md5, URLS, first_file([files.root], ZIP_NAMES))
         except DownloadError as error:
+            with contextlib.suppress(OSError):  # if it is not empty
+                files.root.rmdir()
             raise DownloadError(
                 f"{files.what_is_missing()} The download failed ({error}): try again later, put "
                 f"NIST's gzip.zip into {files.root}, or train on --split demo"
@@ -484,11 +438,10 @@ def draw_demo(root):
 
     notice(f"drawing the demo set in {root}")
     with disk.locked(root):
-        idx.write_mapping(root / "emnist-demo-mapping.txt", CLASSES["demo"])
         for part, (x, y) in zip(PARTS, draw_demo_set(), strict=True):
-            images, labels = (f"emnist-demo-{part}-{content}-ubyte" for content in CONTENTS)
-            idx.write_idx(root / images, x.transpose(0, 2, 1))  # NIST's are transposed
-            idx.write_idx(root / labels, y)
+            images, labels = stems_of("demo", part)
+            idx.write_idx(root / f"{images}-ubyte", x.transpose(0, 2, 1))  # NIST's are transposed
+            idx.write_idx(root / f"{labels}-ubyte", y)
 
 
 # ---- the command line
@@ -512,13 +465,14 @@ def cli():
 @cli.command("download")
 @split_option
 @data_root_option
-@click.option("--url", "urls", multiple=True, help="Address of the zip; repeat it for mirrors.")
-def download_command(split, data_root, urls):
+def download_command(split, data_root):
     """Download a split's files from NIST and check them."""
+    files = Files(split, data_root)
     if split == "demo":
-        train = command_line("autoencoder.py", "train", "--split", "demo")
-        raise click.UsageError(f"demo is drawn, not downloaded; run: {train}")
-    for path in download(split, data_root, urls) or ["all files are there already"]:
+        raise click.UsageError(f"demo is drawn, not downloaded; run: {files.prepare_command()}")
+    if files.missing:
+        download(files)
+    for path in Files(split, data_root).sources.values():
         click.echo(path)
 
 

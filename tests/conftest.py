@@ -113,11 +113,6 @@ def wait_until(condition, seconds=60):
 
 
 @pytest.fixture(scope="session")
-def demo_set():
-    return draw_demo_set()
-
-
-@pytest.fixture(scope="session")
 def characters(tmp_path_factory):
     """A folder with a small split of handwriting: 30 training and 5 test images a class."""
     root = tmp_path_factory.mktemp("characters")

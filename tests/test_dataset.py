@@ -1,7 +1,6 @@
 """dataset.py: what load_emnist gives, when it converts, what it refuses, and its commands."""
 
 import errno
-import gzip
 import hashlib
 import os
 import shutil
@@ -18,7 +17,6 @@ from support.emnist.download import DownloadError
 TEXT = "emnist-balanced-train-images-idx3-txt"
 LABELS = "emnist-balanced-train-labels-idx1-txt"
 NPZ = "emnist-balanced.npz"
-MAPPING = "emnist-balanced-mapping.txt"
 
 
 def assert_same(root, train, test, split="balanced"):
@@ -38,18 +36,12 @@ def to_text(root):
             path.unlink()
 
 
-def remove_sources(root):
-    for path in root.glob("*-ubyte*"):
-        path.unlink()
-
-
 # ---- the loader
 
 
-@pytest.mark.parametrize("gz", [False, True])
-def test_bit_for_bit(tmp_path, gz):
+def test_bit_for_bit(tmp_path):
     train, test = random_set(94, seed=1), random_set(47, seed=2)
-    write_files(tmp_path, train, test, gz=gz)
+    write_files(tmp_path / "gzip", train, test, gz=True)  # as NIST's zip unpacks
     for _ in range(2):  # converted, then from the npz
         data = load_emnist("balanced", tmp_path)
         for (x, y), (made_x, made_y) in zip(data, (train, test), strict=True):
@@ -57,7 +49,7 @@ def test_bit_for_bit(tmp_path, gz):
             assert np.array_equal(x, made_x.astype(np.float32) / np.float32(255))
             assert np.array_equal(y, made_y)
     assert load_emnist("balanced", tmp_path, scale=False)[0][0].dtype == np.uint8
-    assert_same(tmp_path, train, test)
+    assert_same(tmp_path, train, test)  # with scale=False, too
     with np.load(tmp_path / NPZ) as npz:
         assert sorted(npz) == ["note", "x_test", "x_train", "y_test", "y_train"]
         assert np.array_equal(npz["x_test"], data[1][0])
@@ -65,62 +57,32 @@ def test_bit_for_bit(tmp_path, gz):
     assert not leftovers(tmp_path)
 
 
-def test_images_stand_upright(tmp_path):
-    seven = np.zeros((2, 28, 28), np.uint8)
-    seven[:, 4, 4:24] = seven[:, 4:24, 23] = 255  # a bar on top, a stroke down its right end
-    write_files(tmp_path, (seven, np.array([7, 7])), (seven, np.array([7, 7])))
-    (x, _), _ = load_emnist("balanced", tmp_path)
-    assert x[0, 4, 4:24].all()
-    assert x[0, 4:24, 23].all()
-    assert not x[0, 5:, 4:20].any()
-
-
 def test_ways_to_name_the_folder(made, monkeypatch, tmp_path):
     root, train, test = made
-    monkeypatch.setenv("DATA_ROOT", str(root))
-    assert_same(None, train, test)
     monkeypatch.setenv("HOME", str(root.parent))
     monkeypatch.setenv("DATA_ROOT", f"~/{root.name}")
     assert_same(None, train, test)
     (tmp_path / "here").mkdir()
     (tmp_path / "here/data").symlink_to(root)
     monkeypatch.chdir(tmp_path / "here")
-    for unset in (monkeypatch.delenv, lambda name: monkeypatch.setenv(name, "")):
-        unset("DATA_ROOT")
-        assert_same(None, train, test)
+    monkeypatch.delenv("DATA_ROOT")
+    assert_same(None, train, test)
 
 
-def test_files_in_gzip_as_nists_zip_unpacks(made):
-    root, train, test = made
-    (root / "gzip").mkdir()
-    for path in root.glob("*ubyte"):
-        path.rename(root / "gzip" / path.name)
-    (root / "gzip" / MAPPING).write_text("".join(f"{n} {n + 48}\n" for n in range(47)))
-    assert_same(root, train, test)
-    assert (root / NPZ).exists()
-    assert class_names("balanced", root)[46] == chr(94)
-
-
-def test_letters_count_from_one(tmp_path):
+def test_labels_and_their_characters(tmp_path):
     write_files(tmp_path, random_set(52, 1, 26), random_set(26, 1, 26), split="letters")
     (_, y), _ = load_emnist("letters", tmp_path)
     assert sorted(set(y)) == list(range(1, 27))
     assert class_names("letters", tmp_path)[1] == "A"
-
-
-def test_class_names(tmp_path):
     assert "".join(class_names("balanced", tmp_path).values()) == (
         "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"
     )
     assert len(class_names("byclass", tmp_path)) == 62
-    (tmp_path / "emnist-digits-mapping.txt").write_text("1 65\n0 66\n")
-    assert class_names("digits", tmp_path) == {0: "B", 1: "A"}
-
-
-def test_demo_is_drawn_and_goes_the_same_way(tmp_path, demo_set):
-    assert_same(tmp_path, *demo_set, split="demo")
-    assert (tmp_path / "emnist-demo-train-images-idx3-ubyte").exists()
-    assert (tmp_path / "emnist-demo-mapping.txt").read_text().splitlines()[0] == "0 48"
+    (tmp_path / "gzip").mkdir()
+    (tmp_path / "gzip/emnist-letters-mapping.txt").write_text("1 97\n3 99\n")
+    assert class_names("letters", tmp_path) == {1: "a", 3: "c"}
+    with pytest.raises(ValueError, match=r"line 2: the label 2 is not in .*mapping"):
+        load_emnist("letters", tmp_path)
 
 
 # ---- what is refused
@@ -129,12 +91,11 @@ def test_demo_is_drawn_and_goes_the_same_way(tmp_path, demo_set):
 @pytest.mark.parametrize(
     ("name", "number", "line", "message"),
     [
-        (TEXT, 3, " ".join(["0"] * 783), f"{TEXT}, line 3: expected 784 numbers"),
-        (TEXT, 94, " ".join(["0"] * 783 + ["256"]), f"{TEXT}, line 94: '256' is not"),
-        (LABELS, 2, "47", f"{LABELS}, line 2: the label 47 is not in the classes of balanced"),
+        (TEXT, 3, " ".join(["0"] * 783), f"{TEXT}, line 3: expected 784 numbers 0..255"),
+        (TEXT, 94, " ".join(["0"] * 783 + ["256"]), f"{TEXT}, line 94: expected 784 numbers"),
+        (LABELS, 2, "# 1", f"{LABELS}, line 2: expected 1 numbers"),
         (LABELS, 94, "1\n1", f"{TEXT} has 94 images, but .*{LABELS} has 95 labels"),
     ],
-    ids=range(4),
 )
 def test_a_bad_text_is_named_with_its_line(made, name, number, line, message):
     root, _, _ = made
@@ -156,29 +117,14 @@ def test_a_bad_binary_file_is_named_and_nothing_is_left(made):
     assert sorted(root.iterdir()) == before
 
 
-def test_an_empty_gz_is_named(tmp_path):
-    write_files(tmp_path, random_set(3), random_set(3), gz=True)
-    path = tmp_path / "emnist-balanced-test-labels-idx1-ubyte.gz"
-    path.write_bytes(b"")
-    with pytest.raises(ValueError, match=f"{path}: empty"):
-        load_emnist("balanced", tmp_path)
-
-
 def test_missing_files_are_named_with_the_command_that_gets_them(made):
     root, _, _ = made
     (root / "emnist-balanced-test-images-idx3-ubyte").unlink()
-    command = f"dataset.py download --split balanced --data-root {root}"
+    command = f"dataset.py prepare --split balanced --data-root {root}"
     with pytest.raises(FileNotFoundError, match=f"test-images-idx3-ubyte.*{command}"):
         load_emnist("balanced", root)
     with pytest.raises(ValueError, match="unknown split 'roman'"):
         load_emnist("roman", root)
-
-
-def test_a_label_that_the_mapping_lacks_is_refused(made):
-    root, _, _ = made
-    (root / MAPPING).write_text("0 48\n1 49\n")
-    with pytest.raises(ValueError, match=f"line 3: the label 2 is not in {root / MAPPING}"):
-        load_emnist("balanced", root)
 
 
 # ---- fresh or stale
@@ -210,10 +156,13 @@ def test_names_times_and_places_prove_nothing(made, tmp_path, capsys):
 def test_the_npz_alone_will_do(made):
     root, train, test = made
     load_emnist("balanced", root)
-    next(root.glob("*-ubyte")).unlink()
+    first, *others = root.glob("*-ubyte")
+    first.unlink()
+    first.symlink_to("/proc/self/mem")  # which cannot be read
     assert_same(root, train, test)
-    remove_sources(root)
-    assert_same(root, train, test)
+    for path in (first, *others):
+        path.unlink()
+        assert_same(root, train, test)
 
 
 def test_texts_alone_will_do_and_so_will_some(made):
@@ -229,68 +178,17 @@ def test_texts_alone_will_do_and_so_will_some(made):
     assert_same(root, (train[0], np.ones(94)), test)
 
 
-def flip(content):
-    return content.replace(b"\x80\x3f", b"\x81\x3f")  # 1.0 in float32
-
-
-@pytest.mark.parametrize("damage", [flip, lambda content: content[:-1], lambda content: b""])
-def test_a_damaged_npz_is_made_again_from_its_sources(made, damage, capsys):
+def test_a_damaged_npz_is_named_and_kept(made):
     root, train, test = made
     load_emnist("balanced", root)
     path = root / NPZ
-    path.write_bytes(damage(path.read_bytes()))
-    capsys.readouterr()
-    assert_same(root, train, test)
-    assert f"{path}: damaged" in capsys.readouterr().err
-    assert_same(root, train, test)
-    assert capsys.readouterr().err == ""
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"bad", "damaged.*move it away"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer.*git lfs pull"),
-    ],
-)
-def test_a_damaged_npz_without_its_sources_is_kept_and_named(made, content, message):
-    root, _, _ = made
-    path = root / NPZ
-    remove_sources(root)
+    content = path.read_bytes().replace(b"\x80\x3f", b"\x81\x3f")  # 1.0 in float32
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=f"{path}: {message}"):
+    with pytest.raises(ValueError, match=f"{path}: damaged.*move it away and run: .* prepare"):
         load_emnist("balanced", root)
     assert path.read_bytes() == content
-
-
-@pytest.mark.parametrize("code", [errno.ESTALE, errno.EIO])
-def test_an_npz_that_cannot_be_read_is_not_called_damaged(made, monkeypatch, code):
-    root, _, _ = made
-    load_emnist("balanced", root)
-    remove_sources(root)
-
-    def load(file):
-        raise OSError(code, os.strerror(code), file.name)
-
-    monkeypatch.setattr(np, "load", load)
-    with pytest.raises(OSError, match=os.strerror(code)) as error:
-        load_emnist("balanced", root)
-    assert "damaged" not in str(error.value)
-
-
-def test_too_little_memory_is_not_called_damage(made):
-    root, _, _ = made
-    load_emnist("balanced", root)
-    remove_sources(root)
-    big = np.zeros((200_000, 28, 28), np.float32)
-    with np.load(root / NPZ) as npz:
-        np.savez(root / NPZ, **dict(npz) | {"x_train": big})
-    code = "import resource; resource.setrlimit(resource.RLIMIT_AS, (600 << 20,) * 2)\n"
-    code += f"import dataset; dataset.cli(['prepare', '--data-root', {str(root)!r}])"
-    with script("-c", code) as process:
-        _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert stderr.startswith("Error: not enough memory")
+    path.rename(root / "away")
+    assert_same(root, train, test)
 
 
 # ---- an npz that somebody made
@@ -298,7 +196,8 @@ def test_too_little_memory_is_not_called_damage(made):
 
 @pytest.fixture
 def own_images(tmp_path):
-    """A folder with a person's own npz: the path, and its arrays."""
+    """A person's own npz beside files of the same split: its path, and its arrays."""
+    write_files(tmp_path, random_set(5), random_set(5), split="digits")
     arrays = {}
     for part, count in (("train", 20), ("test", 10)):
         x, y = random_set(count, classes=10)
@@ -311,7 +210,6 @@ def test_somebodys_npz_is_used_and_never_replaced(own_images):
     path, arrays = own_images
     np.savez(path, **arrays)
     before = path.read_bytes()
-    write_files(path.parent, random_set(5), random_set(5), split="digits")
     (x_train, _), (_, y_test) = load_emnist("digits", path.parent)
     assert np.array_equal(x_train, arrays["x_train"])
     assert np.array_equal(y_test, arrays["y_test"])
@@ -319,20 +217,18 @@ def test_somebodys_npz_is_used_and_never_replaced(own_images):
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "message"),
+    ("name", "change"),
     [
-        ("x_train", lambda x: np.uint8(255 * x), "x_train is uint8 .*expected float32"),
-        ("x_train", lambda x: 255 * x, "x_train is 0.0 to 255.0, expected 0 to 1"),
-        ("x_test", lambda x: x.reshape(-1, 784), r"x_test is .*\(10, 784\).*\(10, 28, 28\)"),
-        ("y_test", lambda y: y[:-1], "y_test is"),
+        ("x_train", lambda x: np.uint8(255 * x)),
+        ("x_train", lambda x: 255 * x),
+        ("y_test", lambda y: y[:-1]),
     ],
 )
-def test_somebodys_npz_that_does_not_fit_is_named_and_kept(own_images, name, change, message):
+def test_somebodys_npz_that_does_not_fit_is_named_and_kept(own_images, name, change):
     path, arrays = own_images
     np.savez(path, **arrays | {name: change(arrays[name])})
     before = path.read_bytes()
-    write_files(path.parent, random_set(5), random_set(5), split="digits")
-    with pytest.raises(ValueError, match=f"{path}: {message}.*move it away"):
+    with pytest.raises(ValueError, match=rf"{path}: .*{name} is .*expected float32 \(N, 28, 28\)"):
         load_emnist("digits", path.parent)
     assert path.read_bytes() == before
 
@@ -344,15 +240,12 @@ def test_a_read_only_folder_is_read_and_a_notice_says_that_nothing_is_saved(
     made, monkeypatch, capsys
 ):
     root, train, test = made
-    mkdir = os.mkdir
 
-    def read_only(path, *rest):  # root may write to any folder
-        if os.path.dirname(path) == str(root):
-            raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
-        return mkdir(path, *rest)
+    def refuse(source, target):  # root may write to any folder
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), target)
 
-    monkeypatch.setattr(os, "mkdir", read_only)
-    monkeypatch.setattr(os, "replace", lambda source, target: read_only(str(target)))
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(os, "replace", refuse)
     before = sorted(root.iterdir())
     assert_same(root, train, test)
     assert f"{root / NPZ} is not saved: Read-only file system" in capsys.readouterr().err
@@ -370,35 +263,37 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_new_run_falls_back_to_demo(here, capsys):
+def test_a_new_run_falls_back_to_demo_which_goes_the_same_way(here, capsys):
     (here / "data").mkdir()
     for name in ("fonts.zip", "train-images-idx3-ubyte.gz", "emnist-letters-mapping.txt"):
         (here / "data" / name).write_text("nobody's EMNIST Balanced")
-    assert data_for_new_run().files.split == "demo"
+    data = data_for_new_run()
+    assert data.files.split == "demo"
+    assert data.x_train.shape == (11280, 28, 28)
+    assert set(data.y_test) == set(range(47))
+    assert (here / "data/emnist-demo-train-images-idx3-ubyte").exists()
+    assert (here / "data/emnist-demo.npz").exists()
     first = capsys.readouterr().err.splitlines()[0]
     assert first.startswith("EMNIST cannot be downloaded; training on a small made-up set (")
     assert "http" not in first
     assert len(first) < 120
 
 
-def test_what_was_asked_for_never_falls_back(here, monkeypatch):
+def test_what_was_asked_for_never_falls_back_and_a_typo_leaves_nothing(here, monkeypatch):
+    message = r"Missing in .*download failed.*gzip.zip.*--split demo"
     for asked_for in ({"split": "balanced"}, {"split": "letters"}, {"data_root": "emnits"}):
-        with pytest.raises(
-            DownloadError, match=r"Missing in .*download failed.*gzip.zip.*--split demo"
-        ):
+        with pytest.raises(DownloadError, match=message):
             data_for_new_run(**asked_for)
     monkeypatch.setenv("DATA_ROOT", "emnits")
     with pytest.raises(DownloadError, match="Missing in emnits"):
         data_for_new_run()
-    assert not list(here.rglob("emnist-demo*"))
+    assert not list(here.iterdir())
 
 
 @pytest.mark.parametrize(
     "name",
     [
         "emnist-balanced-train-images-idx3-ubyte",
-        "emnist-balanced-train-images.idx3-ubyte",
-        "emnist-balanced.mat",
         "EMNIST.csv",
         "gzip/emnist-balanced-train-images-idx3-ubyte (1).gz",
     ],
@@ -413,30 +308,23 @@ def test_files_that_look_like_emnist_never_fall_back(here, name):
     assert not list(here.rglob("emnist-demo*"))
 
 
-def test_a_bad_certificate_file_is_a_failed_download(here, monkeypatch):
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/ca.pem")
-    with pytest.raises(DownloadError):
-        data_for_new_run("balanced")
-
-
 def test_data_are_found_again_by_their_content(made, tmp_path):
     root, train, test = made
     fingerprint = open_data("balanced", root).fingerprint
-    shutil.copytree(root, tmp_path / "moved")
-    write_files(tmp_path / "other", test, train)  # exchanged
     gone, other, moved = (tmp_path / name for name in ("gone", "other", "moved"))
-    assert find_again("balanced", fingerprint, [gone, other, moved]).files.root == moved
-    message = f"{gone} has none; {other} has other images.*--data-root"
+    shutil.copytree(root, moved)
+    write_files(other, test, train)  # exchanged
+    hidden = tmp_path / ("x" * 300)  # cannot be looked at, as another user's home
+    assert find_again("balanced", fingerprint, [hidden, other, moved]).files.root == moved
+    message = f"{hidden} has none; {gone} has none; {other} has other images.*--data-root"
     with pytest.raises(FileNotFoundError, match=message):
-        find_again("balanced", fingerprint, [gone, other])
+        find_again("balanced", fingerprint, [hidden, gone, other])
 
 
-# ---- downloads
+# ---- the commands
 
 
-@pytest.fixture
-def packed(tmp_path, monkeypatch):
-    """A folder with a zip like NIST's, whose made-up files pass for NIST's own."""
+def test_a_zip_in_the_folder_is_used_for_a_download(tmp_path, monkeypatch, run):
     train, test = random_set(20, classes=10), random_set(10, classes=10)
     write_files(tmp_path / "made-up", train, test, split="digits", gz=True)
     root = tmp_path / "root"
@@ -445,35 +333,17 @@ def packed(tmp_path, monkeypatch):
         for path in (tmp_path / "made-up").iterdir():
             archive.write(path, f"gzip/{path.name}")
             md5 = hashlib.md5(path.read_bytes()).hexdigest()
-            monkeypatch.setitem(dataset.MD5, f"gzip/{path.name}", md5)
-    return root, train, test
-
-
-def test_a_zip_in_the_folder_is_used(packed, run):
-    root, train, test = packed
-    result = run(dataset.cli, "download", "--split", "digits", "--data-root", root)
-    assert len(result.stdout.splitlines()) == 4
+            monkeypatch.setitem(dataset.MD5, f"gzip/{path.name}", md5)  # passes for NIST's
+    for _ in range(2):
+        result = run(dataset.cli, "download", "--split", "digits", "--data-root", root)
+        assert len(result.stdout.splitlines()) == 4
+        (root / "emnist-gzip.zip").unlink(missing_ok=True)
     assert_same(root, train, test, split="digits")
-    result = run(dataset.cli, "download", "--split", "digits", "--data-root", root)
-    assert result.stdout == "all files are there already\n"
 
 
-def test_a_file_that_is_not_nists_is_named(packed, run):
-    root, _, _ = packed
-    path = root / "emnist-digits-train-images-idx3-ubyte.gz"
-    path.write_bytes(gzip.compress(b"something else"))
-    result = run(dataset.cli, "download", "--split", "digits", "--data-root", root, code=1)
-    assert f"{path}: not NIST's file" in result.stderr
-
-
-def test_a_failed_download_says_what_to_do_in_one_line(tmp_path, run):
-    words = ["download", "--data-root", tmp_path, "--url", "http://127.0.0.1:9/gzip.zip"]
-    (line,) = run(dataset.cli, *words, code=1).stderr.splitlines()
-    assert "put NIST's gzip.zip" in line
-    assert not leftovers(tmp_path)
-
-
-# ---- the commands
+def test_demo_cannot_be_downloaded(run):
+    result = run(dataset.cli, "download", "--split", "demo", code=2)
+    assert "run: python dataset.py prepare --split demo" in result.stderr
 
 
 def test_prepare(made, run):
@@ -484,11 +354,6 @@ def test_prepare(made, run):
     assert str(root / NPZ) in result.stdout
     assert "converting" in result.stderr
     assert run(dataset.cli, "prepare", "--data-root", root).stderr == ""
-
-
-def test_demo_cannot_be_downloaded(run):
-    result = run(dataset.cli, "download", "--split", "demo", code=2)
-    assert "run: python autoencoder.py train --split demo" in result.stderr
 
 
 def test_preview(tmp_path, run):
@@ -502,14 +367,3 @@ def test_preview(tmp_path, run):
     picture = imread(out)
     assert picture.shape[0] > 600
     assert picture.std() > 0.1
-
-
-def test_a_message_of_the_script_in_a_plain_locale(tmp_path):
-    root = tmp_path / "ä"
-    write_files(root, random_set(3), random_set(3))
-    (root / "emnist-balanced-train-images-idx3-ubyte").write_bytes(b"")
-    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    with script("dataset.py", "prepare", "--data-root", root, env=os.environ | plain) as process:
-        _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert stderr.splitlines()[-1].endswith("images-idx3-ubyte: empty; get the file again")

@@ -17,7 +17,6 @@ MARGIN = 2  # empty pixels around the ink
 PEN_RADIUS = 1.5  # pixels, of the typical pen
 BLUR = (0.7, 1.3)  # pixels over which the edge of the ink fades: the sharpest and the softest image
 PIECES = 4  # short lines that draw a stroke from one point to the next
-BATCH = 128  # images drawn at once, few enough to stay in the processor's cache
 
 # How to read STROKES: a point is two digits, column and row on a grid of 10 x 10 (00 top left, 99
 # bottom right). "-" leads to the next point straight, "~" in a curve; a space lifts the pen. Each
@@ -110,21 +109,14 @@ def draw_demo_set(train_per_class=240, test_per_class=40, seed=2017):
         seed: of the random generator; there is only one.
 
     Returns:
-        (x_train, y_train), (x_test, y_test). x: (N, 28, 28) uint8, upright, 0 is
-        paper and 255 ink. y: (N,) uint8, EMNIST Balanced's labels 0..46. Classes are mixed. The end
-        of the training part is meant for validation: as long as the test part, it holds each class
-        equally often.
+        (x_train, y_train), (x_test, y_test). x: (N, 28, 28) uint8, upright, 0 is paper and 255 ink.
+        y: (N,) uint8, EMNIST Balanced's labels 0..46. Classes are mixed.
     """
     rng = np.random.default_rng(seed)
     per_class = train_per_class + test_per_class
-    classes = [draw_character(character, per_class, rng) for character in STROKES]
-    images = np.stack(classes)
-
-    validation_start = max(train_per_class - test_per_class, 0)
-    x_fit, y_fit = mix_classes(images[:, :validation_start], rng)
-    x_val, y_val = mix_classes(images[:, validation_start:train_per_class], rng)
+    images = np.stack([draw_character(character, per_class, rng) for character in STROKES])
+    train = mix_classes(images[:, :train_per_class], rng)
     test = mix_classes(images[:, train_per_class:], rng)
-    train = np.concatenate([x_fit, x_val]), np.concatenate([y_fit, y_val])
     return train, test
 
 
@@ -150,10 +142,8 @@ def draw_character(character, count, rng):
 
     images = np.empty((count, IMAGE_SIZE, IMAGE_SIZE), np.uint8)
     for number, way in enumerate(ways):
-        chosen = np.flatnonzero(way_of_image == number)
-        for start in range(0, len(chosen), BATCH):
-            batch = chosen[start : start + BATCH]
-            images[batch] = draw_way(way, len(batch), rng)
+        chosen = way_of_image == number
+        images[chosen] = draw_way(way, chosen.sum(), rng)
     return images
 
 
@@ -198,18 +188,12 @@ def lines_of_stroke(weights, joints):
         A list of n - 1 arrays (PIECES, 2, P), from each point to the next.
     """
     lines = []
-    before_first = 2 * weights[0] - weights[1]
-    after_last = 2 * weights[-1] - weights[-2]
-    weights = np.stack([before_first, *weights, after_last])
     joints = f"-{joints}-"
-    for i in range(len(weights) - 3):
-        before, start, stop, after = weights[i : i + 4]
-        joint_before, joint, joint_after = joints[i : i + 3]
+    for i in range(1, len(weights)):
+        start, stop = weights[i - 1 : i + 1]
         # Points beyond a corner have no influence, as if the pen went straight on there.
-        if "-" in (joint_before, joint):
-            before = 2 * start - stop
-        if "-" in (joint, joint_after):
-            after = 2 * stop - start
+        before = weights[i - 2] if joints[i - 1 : i + 1] == "~~" else 2 * start - stop
+        after = weights[i + 1] if joints[i : i + 2] == "~~" else 2 * stop - start
         nodes = POWERS @ CURVE @ np.stack([before, start, stop, after])
         lines.append(np.stack([nodes[:-1], nodes[1:]], axis=1))
     return lines

@@ -1,5 +1,6 @@
-"""NIST's file formats: idx files, their text, and the mapping of labels to characters."""
+"""NIST's file formats: idx files, and the mapping of labels to characters."""
 
+import os
 import struct
 import subprocess
 from pathlib import Path
@@ -11,8 +12,6 @@ from support.files import replacing
 
 IMAGE_SIZE = 28  # pixels a side
 SCRIPT = Path(__file__).resolve().parents[2] / "convert_idx.sh"
-
-# ---- idx files
 
 
 def write_idx(path, array):
@@ -29,77 +28,28 @@ def convert(folder, split, text_folder):
         InputError: the script failed; the message is the script's own.
     """
     command = ["bash", SCRIPT, "--force", folder, split, text_folder]
-    done = subprocess.run(
-        [str(word) for word in command],
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="surrogateescape",  # paths in messages may hold any bytes
-        check=False,
-    )
+    done = subprocess.run(command, stderr=subprocess.PIPE, check=False)
     if done.returncode:
-        raise InputError("; ".join(done.stderr.splitlines()) or f"{SCRIPT} failed")
-
-
-# ---- their text
-
-
-def check_lines(path, columns):
-    """Checks that each line of a text holds so many numbers 0..255.
-
-    Raises:
-        InputError: names the first bad line.
-    """
-    with open(path, "rb") as file:
-        for number, line in enumerate(file, start=1):
-            fields = line.split()
-            if len(fields) != columns or not line.endswith(b"\n"):
-                raise InputError(
-                    f"{path}, line {number}: expected {columns} numbers and an end of line; get "
-                    "the file again"
-                )
-            for field in fields:
-                if not (field.isdigit() and len(field) <= 3 and int(field) <= 255):
-                    word = field.decode("latin-1")[:20]
-                    raise InputError(
-                        f"{path}, line {number}: {word!r} is not 0..255; get the file again"
-                    )
-
-
-# ---- the mapping
-
-
-def write_mapping(path, names):
-    """Writes a mapping file from a dict of label to character."""
-    lines = [f"{label} {ord(name)}\n" for label, name in names.items()]
-    with replacing(path) as partial:
-        partial.write_text("".join(lines), "utf-8")
+        message = os.fsdecode(done.stderr)
+        raise InputError("; ".join(message.splitlines()) or f"{SCRIPT} failed")
 
 
 def read_mapping(path):
     """Reads a mapping file, `LABEL ASCII` a line: dict of int to str, in the order of the labels.
 
-    A third column is ignored (in letters it has the lower case), and so are blank lines.
+    Further columns are ignored; in letters a third one has the lower case.
 
     Raises:
-        InputError: a line holds anything else, or repeats a label or character; names the line.
+        InputError: a line holds anything else; names it.
     """
     names = {}
-    text = path.read_text("utf-8-sig", errors="replace")
-    for number, line in enumerate(text.splitlines(), start=1):
-        fields = line.split()
-        if not fields:
-            continue
-        place = f"{path}, line {number}"
-        are_numbers = all(field.isascii() and field.isdigit() for field in fields)
-        if len(fields) not in (2, 3) or not are_numbers:
-            raise InputError(f"{place}: expected LABEL ASCII, two numbers")
-        label, code = int(fields[0]), int(fields[1])
-        if not 32 < code < 127:
-            raise InputError(f"{place}: {code} is not the ASCII code of a character")
-        if label in names or chr(code) in names.values():
-            raise InputError(f"{place}: this label or character occurs twice")
-        names[label] = chr(code)
-    if not names:
-        raise InputError(f"{path}: empty, expected a line LABEL ASCII for each class")
+    lines = path.read_text("utf-8-sig", errors="replace").splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            label, code, *_ = map(int, line.split())
+            names[label] = chr(code)
+        except (ValueError, OverflowError):
+            raise InputError(
+                f"{path}, line {number}: expected LABEL ASCII, two numbers; get the file again"
+            ) from None
     return dict(sorted(names.items()))

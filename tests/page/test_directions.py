@@ -57,21 +57,3 @@ def test_slopes_of_values_that_go_together():
 
 def draw_nothing(codes):
     return np.zeros((*codes.shape[:-1], SIDE, SIDE))
-
-
-def test_only_clean_directions_are_kept(monkeypatch):
-    measures = {
-        ("Pen", "thin", "thick"): directions.pen_width,
-        ("Slant", "left", "right"): directions.slant,
-        ("Ink", "little", "much"): lambda pictures: pictures.sum(axis=(1, 2)),  # goes with the pen
-    }
-    rng = np.random.default_rng(0)
-    codes = rng.normal(size=(900, 4)).astype(np.float32)
-    graph = geodesic.build_graph(codes, np.zeros(900, int), draw)
-    monkeypatch.setattr(directions, "MEASURES", measures)
-    assert "Ink" not in {name for name, _, _ in directions.named_directions(graph, codes, draw)}
-    del measures["Ink", "little", "much"]
-    found = directions.named_directions(graph, codes, draw)
-    pen, slant = [step / np.linalg.norm(step) for step in found.values()]
-    assert pen[0] > 0.95
-    assert slant[1] > 0.95

@@ -15,7 +15,6 @@ import numpy as np
 from support import metrics
 from support.console import InputError
 from support.files import replacing
-from support.lazy_keras import keras
 from support.morph import geodesic
 from support.morph.endpoints import typical_image
 from support.page import fill
@@ -33,7 +32,6 @@ SUPPORTED_DEFAULTS = {  # settings of layers that the page knows with these valu
     "use_bias": True,
 }
 TRAINING_CODES = 10_000  # from which the graph is made
-FIRST_PAIR = ("W", "G")  # the morph that the page begins with, if there are these classes
 
 
 class Block:
@@ -119,7 +117,7 @@ def pixel_shape(tensor):
 
 
 def export_kernel(layer, kind, block):
-    kernel, bias = to_numpy(layer.kernel, layer.bias)
+    kernel, bias = layer.get_weights()
     if kind == "Conv2DTranspose":
         kernel = kernel.swapaxes(2, 3)  # Keras has (height, width, to, from)
     # Now it is (height, width, from, to), or (from, to) of a Dense.
@@ -128,26 +126,19 @@ def export_kernel(layer, kind, block):
 
 def export_batch_norm(layer, block):
     """Batch normalization as the page needs it: factor * x + bias."""
-    mean, variance = to_numpy(layer.moving_mean, layer.moving_variance)
-    gamma, beta = to_numpy(layer.gamma, layer.beta)
+    gamma, beta, mean, variance = layer.get_weights()
     factor = gamma / np.sqrt(variance + layer.epsilon)
     bias = beta - mean * factor
     return {"factor": block.add(np.float32(factor)), "bias": block.add(np.float32(bias))}
 
 
-def to_numpy(*weights):
-    """A layer's weights as numpy arrays, whatever Keras's backend."""
-    return [keras.ops.convert_to_numpy(weight) for weight in weights]
-
-
 def first_pair(names, labels, codes):
-    """Indices of two typical images: of FIRST_PAIR, else of the first and the last class."""
+    """Indices of the first morph's ends, typical images: W and G, else the first and last class."""
     present = np.unique(labels).tolist()
     label_of = {names[label]: label for label in present}
-    pair = [label_of.get(name) for name in FIRST_PAIR]
-    if None in pair:
-        pair = [present[0], present[-1]]
-    return [typical_image(codes, labels, label) for label in pair]
+    start = label_of.get("W", present[0])
+    end = label_of.get("G", present[-1])
+    return [typical_image(codes, labels, label) for label in (start, end)]
 
 
 def write_page(path, trained, graph, sample, points):

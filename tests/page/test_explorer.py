@@ -21,9 +21,7 @@ TITLE = "{{block}} $x <!--<script>&"
 NAMES = {0: "<", 1: "&", 2: "{"}
 SIDE = 20  # pixels of the little network's images
 ENLARGED = 8  # times as large as its image is a picture on the page
-RADIUS = 2  # of the ring on which its codes lie
-IMAGES = 44  # on the ring; the first lies on the right of the map
-TRAINING_CODES = 300  # on the ring
+IMAGES = 44  # their codes lie on a ring, the first on the right of the map
 
 END, ENTER, UP, ESCAPE = "\ue010", "\ue007", "\ue013", "\ue00c"
 
@@ -167,15 +165,6 @@ def test_its_geodesic_is_the_programs(run_page, explored):
 # ---- a little page: small images, few codes, and settings that our network does not have
 
 
-def ring(count):
-    """Codes (count, 6) at even angles on a circle, in the plane of the first two numbers."""
-    angles = 2 * np.pi * np.arange(count) / count
-    codes = np.zeros((count, 6), np.float32)
-    codes[:, 0] = RADIUS * np.cos(angles)
-    codes[:, 1] = RADIUS * np.sin(angles)
-    return codes
-
-
 def build_little_networks():
     """An encoder and a decoder with layers and settings that our network does not have."""
     layers = keras.layers
@@ -207,31 +196,26 @@ def little(tmp_path_factory):
     """A little page: its path, and the part of a TrainedRun that it was made of."""
     keras.utils.set_random_seed(1)
     encoder, decoder = build_little_networks()
+
+    def decode(codes):
+        return decoder.predict_on_batch(codes.reshape(-1, 6)).reshape(-1, SIDE, SIDE)
+
+    angles = 2 * np.pi * np.arange(IMAGES) / IMAGES
+    codes = np.zeros((IMAGES, 6), np.float32)
+    codes[:, :2] = 2 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     labels = np.ones(IMAGES, int)
     labels[:4] = labels[-3:] = 0  # on the right
     labels[19:26] = 2  # on the left
-    codes = ring(IMAGES)
-
-    def encode(x):
-        return encoder.predict_on_batch(x[..., None])
-
-    def decode(codes):
-        pictures = decoder.predict_on_batch(codes.reshape(-1, 6))
-        return pictures.reshape(*codes.shape[:-1], SIDE, SIDE)
-
     folder = tmp_path_factory.mktemp("little") / TITLE
     trained = SimpleNamespace(
         run=SimpleNamespace(folder=folder),
         made_from={},
         autoencoder=keras.Sequential([encoder, decoder]),
-        data=SimpleNamespace(
-            names=NAMES, x_test=decode(codes), y_test=labels, y_train=np.ones(TRAINING_CODES)
-        ),
+        data=SimpleNamespace(names=NAMES, x_test=decode(codes), y_test=labels, y_train=labels),
         test_codes=codes,
-        encode=encode,
         decode=decode,
     )
-    graph = geodesic.build_graph(ring(TRAINING_CODES), np.ones(TRAINING_CODES, int), decode)
+    graph = geodesic.build_graph(codes, labels, decode)
     path = folder / "page.html"
     export.write_page(path, trained, graph, np.arange(IMAGES), codes[:, :2])
     return path, trained
@@ -247,7 +231,7 @@ def page(browser, little):
 def test_other_sizes_and_settings(page, little):
     _, trained = little
     x = np.random.default_rng(0).random((5, SIDE, SIDE), np.float32)
-    codes = trained.encode(x)
+    codes = trained.autoencoder.get_layer("encoder").predict_on_batch(x[..., None])
     assert np.abs(page.run_network("encode", x) - codes).max() < 0.02 * codes.std()
     pictures = trained.decode(codes).reshape(5, -1)
     assert np.abs(page.run_network("decode", codes) - pictures).max() < 0.01

@@ -86,7 +86,6 @@ def export_layers(model, block):
             entry |= export_kernel(layer, kind, block)
             entry["kernel_size"] = settings.get("kernel_size", (1, 1))
             entry["strides"] = settings.get("strides", (1, 1))
-            entry["padding"] = settings.get("padding", "valid")
         if kind == "BatchNormalization":
             entry |= export_batch_norm(layer, block)
         exported.append(entry)

@@ -12,9 +12,9 @@ from pathlib import Path
 import click
 import numpy as np
 
-from support import page as pages
 from support.files import replacing
 from support.morph.endpoints import NONE
+from support.page import fill
 
 PAPER = 255
 GREY_STEP = 17  # between the 16 greys that are used; fewer greys make smaller files
@@ -286,16 +286,14 @@ def write_html(path, frames, title):
         stacked.paste(picture, (0, step * height))
     png = io.BytesIO()
     stacked.save(png, "PNG", optimize=True)
-    page = pages.fill(
+    page = fill(
         "morph.html",
         {
             "title": html.escape(title),
-            "style": pages.read("style.css"),
             "width": str(width),
             "columns": str(len(frames)),
             "last": str(len(pictures) - 1),
             "picture": "data:image/png;base64," + base64.b64encode(png.getvalue()).decode(),
-            "player": pages.read("player.js"),
         },
     )
     with replacing(path) as partial:

@@ -6,14 +6,15 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 
 
-def read(name):
-    """The text of a file of this folder."""
-    return FOLDER.joinpath(name).read_text("utf-8")
-
-
 def fill(name, values):
-    """The page `name` with each {{key}} replaced by values[key], in one pass.
+    """The template `name` of this folder, filled in.
 
-    Values are not searched for keys, so they may hold braces. The caller escapes them.
+    {{key}} becomes values[key], which the caller escapes. {{file.js}} becomes that file of this
+    folder, filled in like the template.
     """
-    return re.sub(r"{{(\w+)}}", lambda match: values[match[1]], read(name))
+
+    def replacement(match):
+        key = match[1]
+        return fill(key, values) if "." in key else values[key]
+
+    return re.sub(r"{{([\w.]+)}}", replacement, FOLDER.joinpath(name).read_text("utf-8"))

@@ -46,4 +46,3 @@ function* paintPreviews() {
 }
 
 const directions = content.directions.map(addDirection);
-get("directions").hidden = directions.length === 0;

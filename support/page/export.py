@@ -7,42 +7,24 @@ support/morph/geodesic.py in that graph.
 
 import base64
 import gzip
+import html
 import json
 
 import numpy as np
 
 from support import metrics
-from support import page as pages
-from support.console import InputError, notice
+from support.console import InputError
 from support.files import replacing
-from support.lazy_keras import keras
 from support.morph import geodesic
 from support.morph.endpoints import typical_image
+from support.page import fill
 from support.page.directions import named_directions
 
-SCRIPTS = (
-    "page",
-    "network",
-    "geodesic",
-    "player",
-    "map",
-    "trail",
-    "morph",
-    "drawing",
-    "directions",
-    "code",
-    "tour",
-    "address",
-    "gif",
-    "save",
-)
 ACTIVATIONS = ("linear", "relu", "silu", "sigmoid")
 KERNEL_LAYERS = ("Dense", "Conv2D", "Conv2DTranspose")
 LAYERS = (*KERNEL_LAYERS, "BatchNormalization", "Flatten", "Reshape")
 SUPPORTED_DEFAULTS = {  # settings of layers that the page knows with these values only
-    "axis": -1,
     "center": True,
-    "data_format": "channels_last",
     "dilation_rate": (1, 1),
     "groups": 1,
     "output_padding": None,
@@ -50,22 +32,6 @@ SUPPORTED_DEFAULTS = {  # settings of layers that the page knows with these valu
     "use_bias": True,
 }
 TRAINING_CODES = 10_000  # from which the graph is made
-MEASURED_CODES = 1000  # of test images, on which directions are measured
-FEWEST_DIRECTIONS = 3  # that are worth their place on the page
-GEODESIC_SETTINGS = (  # constants of support/morph/geodesic.py that the page needs
-    "CLASS_CHANGE",
-    "CORNERS",
-    "ENCODE_ROUNDS",
-    "END_NEIGHBOURS",
-    "EXTRA_COST",
-    "LARGEST_PEN_MOVE",
-    "MIN_LENGTH",
-    "NO_INK",
-    "PEN_ROUNDS",
-    "SAME_CLASS",
-    "VOTERS",
-)
-FIRST_PAIRS = ("WG", "64")  # pairs of characters, the first morph that the page shows
 
 
 class Block:
@@ -83,17 +49,16 @@ class Block:
         self.bytes += array.tobytes()
         return place
 
-    def add_scaled(self, array, scale):
-        """scale: what the page multiplies with, one number for each entry of the last axis."""
-        place = self.add(array)
-        place["scale"] = self.add(np.float32(scale))
-        return place
-
     def add_rounded(self, array, dtype):
-        """Adds floats (..., D) as integers of 8 or 16 bits with D scales: much fewer bytes."""
+        """Adds floats (..., D) as integers of 8 or 16 bits: much fewer bytes.
+
+        The page multiplies them with D scales, one for each entry of the last axis.
+        """
         largest = np.abs(array).reshape(-1, array.shape[-1]).max(axis=0)
         scale = np.where(largest > 0, largest, 1) / np.iinfo(dtype).max
-        return self.add_scaled(np.round(array / scale).astype(dtype), scale)
+        place = self.add(np.round(array / scale).astype(dtype))
+        place["scale"] = self.add(np.float32(scale))
+        return place
 
 
 def export_layers(model, block):
@@ -121,7 +86,6 @@ def export_layers(model, block):
             entry |= export_kernel(layer, kind, block)
             entry["kernel_size"] = settings.get("kernel_size", (1, 1))
             entry["strides"] = settings.get("strides", (1, 1))
-            entry["padding"] = settings.get("padding", "valid")
         if kind == "BatchNormalization":
             entry |= export_batch_norm(layer, block)
         exported.append(entry)
@@ -152,7 +116,7 @@ def pixel_shape(tensor):
 
 
 def export_kernel(layer, kind, block):
-    kernel, bias = to_numpy(layer.kernel, layer.bias)
+    kernel, bias = layer.get_weights()
     if kind == "Conv2DTranspose":
         kernel = kernel.swapaxes(2, 3)  # Keras has (height, width, to, from)
     # Now it is (height, width, from, to), or (from, to) of a Dense.
@@ -161,27 +125,19 @@ def export_kernel(layer, kind, block):
 
 def export_batch_norm(layer, block):
     """Batch normalization as the page needs it: factor * x + bias."""
-    mean, variance = to_numpy(layer.moving_mean, layer.moving_variance)
-    gamma, beta = to_numpy(layer.gamma, layer.beta)
+    gamma, beta, mean, variance = layer.get_weights()
     factor = gamma / np.sqrt(variance + layer.epsilon)
     bias = beta - mean * factor
     return {"factor": block.add(np.float32(factor)), "bias": block.add(np.float32(bias))}
 
 
-def to_numpy(*weights):
-    """A layer's weights as numpy arrays, whatever Keras's backend."""
-    return [keras.ops.convert_to_numpy(weight) for weight in weights]
-
-
 def first_pair(names, labels, codes):
-    """Indices of two typical images: of one of FIRST_PAIRS, else of the first and last class."""
-    present = np.unique(labels)
-    label_of = {names[label]: label for label in present.tolist()}
-    pair = [present[0], present[-1]]
-    for a, b in reversed(FIRST_PAIRS):
-        if a in label_of and b in label_of:
-            pair = [label_of[a], label_of[b]]
-    return [typical_image(codes, labels, label) for label in pair]
+    """Indices of the first morph's ends, typical images: W and G, else the first and last class."""
+    present = np.unique(labels).tolist()
+    label_of = {names[label]: label for label in present}
+    start = label_of.get("W", present[0])
+    end = label_of.get("G", present[-1])
+    return [typical_image(codes, labels, label) for label in (start, end)]
 
 
 def write_page(path, trained, graph, sample, points):
@@ -197,32 +153,32 @@ def write_page(path, trained, graph, sample, points):
     Raises:
         InputError: the page does not know a layer or one of its settings.
     """
+    images = trained.data.x_test[sample]
+    copies = trained.decode(trained.test_codes[sample])
+    count, side, _ = images.shape
+    code_size = graph.nodes.shape[1]
     block = Block()
     content = {
-        "title": trained.run.folder.resolve().name,
         "made_from": trained.made_from,
         "encoder": export_layers(trained.autoencoder.get_layer("encoder"), block),
         "decoder": export_layers(trained.autoencoder.get_layer("decoder"), block),
+        "directions": export_directions(named_directions(graph, copies, trained.decode)),
     }
     content |= export_images(trained, sample, points, block)
     content |= export_graph(graph, trained.data.names, block)
-    content["directions"] = export_directions(trained, graph, sample)
-    images = trained.data.x_test[sample]
-    count, side, _ = images.shape
-    copies = trained.decode(trained.test_codes[sample])
-    page = pages.fill(
+    page = fill(
         "explorer.html",
         {
+            "title": f"Handwriting in {code_size} numbers",
+            "run": html.escape(trained.run.folder.resolve().name),
             "count": f"{count:,}",
             "training": f"{min(len(trained.data.y_train), TRAINING_CODES):,}",
             "side": str(side),
             "pixels": str(side**2),
-            "code_size": str(graph.nodes.shape[1]),
+            "code_size": str(code_size),
             "excess": f"{metrics.excess(images, copies).mean():.4f}",
-            "style": pages.read("style.css"),
             "content": json.dumps(content).replace("<", "\\u003c"),
             "block": base64.b64encode(gzip.compress(block.bytes, mtime=0)).decode(),
-            "scripts": "\n".join(pages.read(f"{name}.js") for name in SCRIPTS),
         },
     )
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -239,7 +195,7 @@ def export_images(trained, sample, points, block):
     return {
         "names": list(names.values()),
         "image_size": images.shape[1],
-        "images": block.add_scaled(np.uint8(np.round(255 * images)), [1 / 255]),
+        "images": block.add_rounded(images[..., None], "uint8"),
         "labels": class_numbers(labels, names),
         "code_size": codes.shape[1],
         "codes": block.add_rounded(codes, "int16"),
@@ -258,7 +214,7 @@ def export_graph(graph, names, block):
         "costs": block.add_rounded(graph.costs[:, None], "uint16"),
         "long_edge": float(graph.long_edge),
         "pen": graph.pen.tolist(),
-        "settings": {name: getattr(geodesic, name) for name in GEODESIC_SETTINGS},
+        "settings": {name: value for name, value in vars(geodesic).items() if name.isupper()},
     }
 
 
@@ -268,14 +224,9 @@ def class_numbers(labels, names):
     return [place[label] for label in labels.tolist()]
 
 
-def export_directions(trained, graph, sample):
-    """The directions with names, as a list of dicts; empty if too few are clean."""
-    codes = trained.test_codes[sample[:MEASURED_CODES]]
-    found = named_directions(graph, codes, trained.decode)
-    if len(found) < FEWEST_DIRECTIONS:
-        notice(f"the page has no directions with names: only {len(found)} are clean")
-        return []
+def export_directions(directions):
+    """Directions with names, as a list of dicts for the page."""
     return [
         {"name": name, "low": low, "high": high, "step": step.tolist()}
-        for (name, low, high), step in found.items()
+        for (name, low, high), step in directions.items()
     ]

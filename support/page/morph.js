@@ -84,7 +84,7 @@ function chooseRandomPair() {
   const all = [...labels.keys()];
   const a = random(all);
   const others = all.filter(i => labels[i] !== labels[a]);
-  const b = random(others) ?? a;  // there may be only one class
+  const b = random(others);
   setEnds({ A: testImage(a), B: testImage(b) });
   take(ends.A);
 }
@@ -93,7 +93,6 @@ for (const name in PATHS) {
   get(name).style.setProperty("--frames", FRAMES);
   for (let i = 0; i < FRAMES; i++) {
     const canvas = make("canvas", get(name), { className: "ink" });
-    canvas.width = canvas.height = IMAGE_SIZE;  // until it is painted
     canvas.onclick = () => {
       slider.value = i * CODES_PER_FRAME;
       slider.dispatchEvent(new Event("input"));

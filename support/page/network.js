@@ -47,8 +47,7 @@ function convolve(layer, x, y) {
   const inputs = layer.input_shape[2];
   const outputs = layer.shape[2];
 
-  function padding(axis) {  // pixels before the first
-    if (layer.padding !== "same") return 0;
+  function padding(axis) {  // pixels before the first; none if Keras calls the padding "valid"
     const covered = (small[axis] - 1) * strides[axis] + kernelSize[axis];
     return Math.floor(Math.max(covered - large[axis], 0) / 2);
   }

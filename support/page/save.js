@@ -9,19 +9,10 @@ const STEPS = 40;  // of the animation, from A to B
 const STEP_TIME = 6;  // hundredths of a second
 const REST_TIME = 90;  // at each end
 
-const anchor = document.createElement("a");
-
-// A name that is safe for a file. File systems that take "a" for "A" must not mix the two up.
-function fileName(name) {
-  if (/^([0-9A-Z]|[a-z]{2,})$/.test(name)) return name;
-  if (/^[a-z]$/.test(name)) return `small-${name}`;
-  return [...name].map(letter => `u${letter.codePointAt(0).toString(16)}`).join("-");
-}
-
 function save(blob, ending) {
-  const words = [fileName(ends.A.name), "to", fileName(ends.B.name)];
+  const words = [ends.A.name, "to", ends.B.name];
   if (shownPaths().length === 1) words.push(shownPaths()[0]);
-  URL.revokeObjectURL(anchor.href);  // of what was saved before
+  const anchor = document.createElement("a");
   anchor.href = URL.createObjectURL(blob);
   anchor.download = `${words.join("-")}.${ending}`;
   anchor.click();

@@ -46,3 +46,4 @@ function* paintPreviews() {
 }
 
 const directions = content.directions.map(addDirection);
+get("directions").hidden = directions.length === 0;

@@ -1,13 +1,15 @@
 """Directions with names: along each, codes change one thing about a character, e.g. its slant.
 
 What changes is a measure of a picture. Its direction is the slope of codes over that measure while
-the others stay the same, by least squares over the edges of the graph of codes.
+the others stay the same, by least squares over the edges of the graph of codes. A direction is kept
+if it changes its own measure much more than any other one.
 """
 
 import numpy as np
 
 from support.morph.geodesic import pen_width
 
+CLEAN = 3  # times as much as any other measure must a direction change its own
 TINY = 1e-3  # empty pictures have measures, too
 
 # ---- measures: pictures (N, height, width) in [0, 1] -> (N,)
@@ -81,15 +83,32 @@ def slopes(graph, values):
     return slope
 
 
-def named_directions(graph, pictures, decode):
-    """The directions of MEASURES in a graph of codes.
+def changes(directions, codes, decode, spread):
+    """How much directions (K, D) change measures of codes (N, D), in units of spread (K,): (K, K).
 
-    pictures: (N, height, width), of test codes. decode: codes (M, D) -> (M, height, width).
+    Row k is the mean change of each measure by a step along direction k.
+    """
+    found = []
+    for direction in directions:
+        step = measure(decode(codes + direction)) - measure(decode(codes - direction))
+        found.append(step.mean(axis=0) / 2 / spread)
+    return np.array(found)
+
+
+def named_directions(graph, codes, decode):
+    """The clean ones of the directions of MEASURES, from the graph and some test codes (N, D).
 
     Returns:
-        {(name, low end, high end): (D,)}; a step along it changes the measure by its standard
-        deviation in the pictures.
+        {(name, low end, high end): (D,)}; a step along it is a standard deviation of its measure.
     """
-    spread = measure(pictures).std(axis=0) + TINY
+    spread = measure(decode(codes)).std(axis=0) + TINY
     directions = slopes(graph, measure(decode(graph.nodes)) / spread)
-    return dict(zip(MEASURES, directions, strict=True))
+    table = np.abs(changes(directions, codes, decode, spread))
+    own = table.diagonal().copy()
+    np.fill_diagonal(table, 0)
+    is_clean = own >= CLEAN * table.max(axis=1)
+    return {
+        words: direction
+        for words, direction, keep in zip(MEASURES, directions, is_clean, strict=True)
+        if keep
+    }

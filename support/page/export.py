@@ -13,7 +13,7 @@ import json
 import numpy as np
 
 from support import metrics
-from support.console import InputError
+from support.console import InputError, notice
 from support.files import replacing
 from support.morph import geodesic
 from support.morph.endpoints import typical_image
@@ -32,6 +32,8 @@ SUPPORTED_DEFAULTS = {  # settings of layers that the page knows with these valu
     "use_bias": True,
 }
 TRAINING_CODES = 10_000  # from which the graph is made
+MEASURED_CODES = 1000  # of test images, on which directions are measured
+FEWEST_DIRECTIONS = 3  # that are worth their place on the page
 
 
 class Block:
@@ -162,7 +164,7 @@ def write_page(path, trained, graph, sample, points):
         "made_from": trained.made_from,
         "encoder": export_layers(trained.autoencoder.get_layer("encoder"), block),
         "decoder": export_layers(trained.autoencoder.get_layer("decoder"), block),
-        "directions": export_directions(named_directions(graph, copies, trained.decode)),
+        "directions": export_directions(trained, graph, sample),
     }
     content |= export_images(trained, sample, points, block)
     content |= export_graph(graph, trained.data.names, block)
@@ -224,8 +226,13 @@ def class_numbers(labels, names):
     return [place[label] for label in labels.tolist()]
 
 
-def export_directions(directions):
-    """Directions with names, as a list of dicts for the page."""
+def export_directions(trained, graph, sample):
+    """The directions with names, as a list of dicts; empty if too few are clean."""
+    codes = trained.test_codes[sample[:MEASURED_CODES]]
+    directions = named_directions(graph, codes, trained.decode)
+    if len(directions) < FEWEST_DIRECTIONS:
+        notice(f"the page has no directions with names: only {len(directions)} are clean")
+        return []
     return [
         {"name": name, "low": low, "high": high, "step": step.tolist()}
         for (name, low, high), step in directions.items()

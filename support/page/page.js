@@ -81,6 +81,16 @@ function paint(canvas, x) {  // black ink; the style makes it light on a dark pa
   canvas.getContext("2d").putImageData(picture, 0, 0);
 }
 
+// Some browsers hide from a page what it drew, so that it cannot recognise its reader: they give it
+// noise instead.
+function canReadPictures() {
+  const stripes = Float32Array.from({ length: 64 }, (_, i) => i % 2);
+  const canvas = document.createElement("canvas");
+  paint(canvas, stripes);
+  const { data } = canvas.getContext("2d").getImageData(0, 0, 8, 8);
+  return stripes.every((ink, i) => Math.abs(data[4 * i + 3] - 255 * ink) < 16);
+}
+
 // Twice as large, and smooth: each pixel becomes four, each a blend with its neighbours.
 function double(x) {
   const size = Math.sqrt(x.length);

@@ -28,9 +28,10 @@ const TOUR = [
   {
     part: "code-part",
     text: "In some directions of the numbers, one thing changes and the character stays.",
-    task: `Move the slider “${content.directions[0].name}”.`,
+    task: `Move the slider “${content.directions[0]?.name}”.`,
   },
 ];
+if (directions.length === 0) TOUR.pop();
 
 const tour = get("tour");
 let tourStep = null;  // null: the tour is closed

@@ -256,6 +256,15 @@ def test_special_characters(page, little):
     check_quiet(page.browser, little[0])
 
 
+def test_a_browser_that_hides_what_was_drawn(browser, little):
+    noise = "CanvasRenderingContext2D.prototype.getImageData = (x, y, w, h) => new ImageData(w, h)"
+    add = "Page.addScriptToEvaluateOnNewDocument"
+    script = browser.execute_cdp_cmd(add, {"source": noise})
+    assert Page(browser, little[0])["unreadable"].is_displayed()
+    browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+    assert not Page(browser, little[0])["unreadable"].is_displayed()
+
+
 # ---- choosing
 
 

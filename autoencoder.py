@@ -46,7 +46,7 @@ from support.files import (
 )
 from support.lazy_keras import keras
 from support.morph import endpoints, pictures
-from support.morph.photo import open_picture, read_character
+from support.morph.photo import read_character
 from support.run import DEFAULT_RUN, LONGER, RUN_FILES, Run
 
 CODE_SIZE = 32  # numbers in a code
@@ -541,12 +541,12 @@ def morph(run_dir, data_root, path, steps, rows, from_text, to_text, seed, out, 
     target = out or run_dir / "morph.png"
     steps = steps or pictures.default_steps(target)
     pictures.check_size(row_count, steps)
-    characters = [read_character(photo) for photo in photos]
+    read = [read_character(photo) for photo in photos]
     trained = TrainedRun(run_dir, data_root)
     check_output(trained, target, photos)
 
     if photos:
-        ends = endpoints.picture_pairs(trained, characters)
+        ends = endpoints.picture_pairs(trained, [character for _, character in read])
     elif from_text:
         ends = endpoints.word_pairs(trained, from_text, to_text, seed)
     else:
@@ -558,7 +558,7 @@ def morph(run_dir, data_root, path, steps, rows, from_text, to_text, seed, out, 
     if photos:
         sheet = trained.run.folder / "morph-read.png"
         with by_product(sheet):
-            pictures.draw_read(sheet, [open_picture(photo) for photo in photos], characters)
+            pictures.draw_read(sheet, read)
             notice(f"what was read from each picture: {sheet}")
 
 

@@ -183,7 +183,8 @@ def read_photo(picture, quality):
         path = Path(folder) / "photo.jpg"
         picture.save(path, quality=quality)
         start = time.perf_counter()
-        return read_character(path), time.perf_counter() - start
+        _, character = read_character(path)
+        return character, time.perf_counter() - start
 
 
 def choose_clear(codes, y, count, seed):

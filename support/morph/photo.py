@@ -14,12 +14,11 @@
    blur, crop, centre in a square with a margin, scale down.
 """
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
-from support.console import InputError, notice
+from support.console import InputError
 from support.emnist.idx import IMAGE_SIZE
 
 WORKING_SIDE = 640  # pixels, the longer side of the picture that is worked on
@@ -35,90 +34,63 @@ SPECK = 0.03  # of the largest mark's ink: a smaller mark is dirt
 THIN_PEN = 2.2  # pixels of the image: the width of the thinner pens in EMNIST
 INK_SHARE = 47 / 56  # of the image's side, as in EMNIST: a character's longer side
 EDGE_BLUR = 0.3  # pixels of the image: edges as soft as EMNIST's
-MOSTLY_INK = 0.5  # of the image: no character in EMNIST has more ink
-SIDE_BY_SIDE = 0.3  # of the largest mark's ink: a smaller one beside it is a dot or a splinter
 
 
 def read_character(path):
     """A picture of one character, a photo or a scan, in EMNIST's form.
 
     The ink may be dark on light or light on dark; the picture may have any size, and shadows.
-    A notice says if what was read may not be one character.
 
     Returns:
+        The brightness of the picture's pixels, as _open_picture returns it, and the character,
         (28, 28) float32 in [0, 1], upright, the darkest ink 1.
 
     Raises:
         OSError: the file cannot be read.
-        InputError: it is not a picture, is too large, or has no ink, or only pale ink.
+        InputError: it is not a picture, or has no ink that is dark enough.
     """
-    ink = _find_ink(open_picture(path))
-    if ink is None or ink.contrast < NOISE_FACTOR * ink.noise:
-        raise InputError(f"{path}: no ink found; give a picture of one character")
-    if ink.contrast < MIN_CONTRAST:
-        raise InputError(f"{path}: the ink is too pale; use a darker pen, or more light")
-    image = _centre(ink)
-    if (image > 0.5).mean() > MOSTLY_INK:
-        notice(f"{path}: read as a block of ink; only paper and one character should be visible")
-    elif _count_columns(ink) > 1:
-        notice(f"{path}: read as several marks side by side; give a picture of one character")
-    return image
+    brightness = _open_picture(path)
+    ink = _find_ink(brightness)
+    if ink is None or ink.contrast < max(MIN_CONTRAST, NOISE_FACTOR * ink.noise):
+        raise InputError(
+            f"{path}: no ink found, or it is too pale; give a picture of one character, with a "
+            "darker pen or more light"
+        )
+    return brightness, _centre(ink)
 
 
 # ---- 1. the picture
 
 
-def open_picture(path):
+def _open_picture(path):
     """The brightness of a picture's pixels, upright, at the working size: (H, W), 0..255.
 
     Raises:
         OSError: the file cannot be read.
         InputError: it is not a picture, or is too large.
     """
-    from PIL import Image
+    from PIL import Image, ImageOps
 
+    size = (WORKING_SIDE, WORKING_SIDE)
     try:
-        with warnings.catch_warnings(action="ignore"):  # harmless, e.g. broken EXIF
-            grey, opacity = _read_pixels(path)
-    except Image.DecompressionBombError as error:
-        raise InputError(f"{path}: too many pixels; scale it down") from error
-    except (MemoryError, ImportError):
+        with Image.open(path) as picture:
+            picture.draft("L", size)  # a large JPEG is decoded at a fraction of its size
+            picture = ImageOps.exif_transpose(picture)
+    except MemoryError:
         raise
-    except Exception as error:  # Pillow can raise any exception on a damaged file
+    except Exception as error:  # Pillow raises whatever the damage leads to
         if getattr(error, "errno", None):  # the file was not read
             raise
         raise InputError(
-            f"{path}: not a picture that can be read; save it as JPEG or PNG (HEIC too)"
+            f"{path}: cannot be read as a picture ({error}); save it as JPEG or PNG, also if it is "
+            "HEIC or very large"
         ) from error
 
-    # Transparent parts are paper: white under dark ink, black under light ink.
-    ink_is_dark = (grey * opacity).sum() < 128 * opacity.sum()
-    paper = 255 if ink_is_dark else 0
-    return grey * opacity + paper * (1 - opacity)
-
-
-def _read_pixels(path):
-    """Grey, 0..255, and opacity, 0..1, both (H, W)."""
-    from PIL import Image, ImageOps, PngImagePlugin
-
-    size = (WORKING_SIDE, WORKING_SIDE)
-    PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY  # some editors keep a lot there
-    with Image.open(path) as picture:
-        picture.draft("L", size)  # a large JPEG is decoded at a fraction of its size
-        picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith(("I", "F")):  # 16 bits or more, which convert would cut off
-        picture = _to_8_bits(picture)
-    picture = picture.convert("RGBA" if picture.has_transparency_data else "L").convert("LA")
-    pixels = np.asarray(ImageOps.contain(picture, size), np.float32)
-    return pixels[..., 0], pixels[..., 1] / 255
-
-
-def _to_8_bits(picture):
-    from PIL import Image
-
-    values = np.array(picture, np.float32)
-    values -= values.min()
-    return Image.fromarray(values * (255 / (values.max() or 1)))
+    if picture.mode.startswith("I"):  # 16 bits, which convert would cut off
+        picture = Image.fromarray(np.asarray(picture, np.float32) / 257)
+    picture = ImageOps.contain(picture.convert("RGBA"), size)
+    paper = Image.new("RGBA", picture.size, "white")  # behind transparent parts
+    return np.asarray(Image.alpha_composite(paper, picture).convert("L"), np.float32)
 
 
 # ---- 2 to 5. the ink
@@ -198,17 +170,6 @@ def _pen_width(mask):
 
     distances = ndimage.distance_transform_edt(np.pad(mask, 1))
     return max(1.0, 4 * distances[distances > 0].mean() - 2)  # they begin at 1, not 0
-
-
-def _count_columns(ink):
-    """How many marks stand side by side, further apart than the pen is wide; without dots."""
-    from scipy import ndimage
-
-    amount = ink.mask.sum(axis=0)
-    wider = ndimage.binary_dilation(amount > 0, iterations=max(1, round(ink.pen / 2)))
-    columns, count = ndimage.label(wider)
-    amount_of_column = ndimage.sum_labels(amount, columns, range(1, count + 1))
-    return (amount_of_column > SIDE_BY_SIDE * amount_of_column.max()).sum()
 
 
 # ---- 6. EMNIST's form

@@ -27,7 +27,6 @@ DARK_OFFSET = 1 / 6  # of the brightest: added before the logarithm, else noise 
 WINDOW = 0.3  # of the longer side: what is wider is a shadow or a table
 CROPPED = 0.35  # of all contrast: a picture cropped to the ink has it along each side
 MIN_CONTRAST = 0.15  # of ink, as a difference of logarithms: 13% darker than the paper
-NOISE_FACTOR = 9  # ink has at least so many times the contrast of paper (the lower quartile)
 MARK_CONTRAST = 0.55  # of the ink's contrast: less is paper, or the edge of a shadow
 PEAK_CONTRAST = 0.7  # of the ink's contrast: a mark has it somewhere, the edge of a shadow does not
 SPECK = 0.03  # of the largest mark's ink: a smaller mark is dirt
@@ -51,7 +50,7 @@ def read_character(path):
     """
     brightness = _open_picture(path)
     ink = _find_ink(brightness)
-    if ink is None or ink.contrast < max(MIN_CONTRAST, NOISE_FACTOR * ink.noise):
+    if ink is None or ink.contrast < MIN_CONTRAST:
         raise InputError(
             f"{path}: no ink found, or it is too pale; give a picture of one character, with a "
             "darker pen or more light"
@@ -104,14 +103,12 @@ class Ink:
     mask: (H, W) bool, where the marks are.
     pen: the pen's width in pixels.
     contrast: of full ink, as a difference of logarithms.
-    noise: the contrast of paper.
     """
 
     coverage: np.ndarray
     mask: np.ndarray
     pen: float
     contrast: float
-    noise: float
 
 
 def _find_ink(light):
@@ -161,7 +158,7 @@ def _find_marks(contrast):
     near = ndimage.binary_dilation(mask, iterations=max(1, round(0.3 * pen)))
     coverage = np.clip((contrast / level - 0.2) / 0.6, 0, 1)  # 0 on paper, in spite of noise
     coverage[~near] = 0
-    return Ink(coverage, mask, pen, level, np.percentile(contrast, 25))
+    return Ink(coverage, mask, pen, level)
 
 
 def _pen_width(mask):

@@ -16,21 +16,19 @@ from support import page as pages
 from support.files import replacing
 from support.morph.endpoints import NONE
 
+KINDS = (".png", ".gif", ".html", ".npz")
 MAX_FRAMES = 30_000  # of all rows: they are held in memory
 PAPER = 255
 GREY_STEP = 17  # between the 16 greys that are used; fewer greys make smaller files
 # In screen pixels:
 MAX_SIDE = 65_535  # of a GIF, and of what browsers show
-ZOOM = 2  # for a pixel of an image in a PNG; so 1,000 rows are not too high
-MOTION_ZOOM = 4  # for a pixel of an image in a GIF or a page, or fewer if there are many rows
+ZOOM = 2  # a pixel of an image in a PNG, so that 1,000 rows are not too high
+MOTION_ZOOM = 4  # a pixel of an image in a GIF or a page; less if there are many rows or steps
 GAP = 8  # between strips and names
 MARGIN = 16  # around all strips
 FONT_SIZE = 17
 
-# ---- writing a morph as .png, .gif, .html or .npz
-
-
-KINDS = (".png", ".gif", ".html", ".npz")
+# ---- writing a morph
 
 
 def kind_of(path):

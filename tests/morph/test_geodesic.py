@@ -193,19 +193,19 @@ def test_codes_are_encoded_again():
 
 
 def test_lengths_are_measured_between_pictures():
-    def stretch(codes, factor):  # bars move further above
-        return codes * np.where((np.arange(32) == 1) & (codes > 0), factor, 1)
+    def squash(codes, factor):  # below, pictures differ less
+        return codes * np.where((np.arange(32) == 1) & (codes < 0), factor, 1)
 
-    def show_stretched(codes):
-        return show(stretch(codes, 6))
+    def show_squashed(codes):
+        return show(squash(codes, 1 / 6))
 
-    def see_stretched(pictures):
-        return stretch(see(pictures), 1 / 6)
+    def see_squashed(pictures):
+        return squash(see(pictures), 6)
 
     ends = on_ring([0.0]), on_ring([3.0])
-    path = paths(ring(), *ends, 30, encode=see_stretched, decode=show_stretched)
+    path = paths(ring(), *ends, 30, encode=see_squashed, decode=show_squashed)
     assert nearest(path[0], on_ring([-2])).min() < 0.3  # the longer way round, in codes
-    lengths = step_lengths(show_stretched(path)[0, :, 0])[:-4]  # below
+    lengths = step_lengths(show_squashed(path)[0, :, 0])[:-4]  # below
     assert lengths.max() < 1.4 * lengths.mean()
 
 

@@ -45,8 +45,8 @@ from support.files import (
 )
 from support.lazy_keras import keras
 from support.morph import endpoints, pictures
-from support.morph.photo import open_picture, read_character
-from support.run import DEFAULT_RUN, RUN_FILES, Run
+from support.morph.photo import read_character
+from support.run import DEFAULT_RUN, LONGER, RUN_FILES, Run
 
 CODE_SIZE = 32  # numbers in a code
 BATCH_NORM_MOMENTUM = 0.7  # the first steps change so much that running means must follow quickly
@@ -165,13 +165,20 @@ def open_for_training(run, epoch_steps):
     for path in (run.last, run.model):
         if run.history and not path.exists():
             raise run.cannot_go_on(f"{path} is missing")
-    if run.last.exists():
-        autoencoder, _ = load_autoencoder(run.last, run.advice())
+    epochs = run.config["epochs"]
+    if not run.last.exists():
+        keras.utils.set_random_seed(run.config["seed"])
+        autoencoder = build_autoencoder()
+        compile_for_training(autoencoder, run.config["learning_rate"], epochs * epoch_steps)
         return autoencoder
-    keras.utils.set_random_seed(run.config["seed"])
-    autoencoder = build_autoencoder()
-    total_steps = run.config["epochs"] * epoch_steps
-    compile_for_training(autoencoder, run.config["learning_rate"], total_steps)
+
+    autoencoder, _ = load_autoencoder(run.last, run.advice())
+    schedule = autoencoder.optimizer.get_config()["learning_rate"]["config"]
+    begun_for = schedule["decay_steps"] // epoch_steps
+    if begun_for != epochs:
+        raise run.cannot_go_on(
+            f"{run.last} was begun with --epochs {begun_for}, not {epochs}: {LONGER}"
+        )
     return autoencoder
 
 
@@ -377,10 +384,20 @@ def check_same_options(run, given):
             differences.append(f"{name} {run.config[name]}, not {value}")
     if differences:
         raise run.has_other_options(differences)
+    code_size = run.config.get("code_size", CODE_SIZE)
+    if code_size != CODE_SIZE:
+        raise InputError(
+            f"the codes of {run.folder} have {code_size} numbers, CODE_SIZE is {CODE_SIZE}: give "
+            "another --run-dir"
+        )
 
 
 def begin(run, data, options):
     """Makes the folder a new run with these options; the files of an earlier one go."""
+    if len(data.x_train) < 3 or len(data.x_test) < 2:
+        raise InputError(
+            f"{data.files.root} has too few images: 3 to train and 2 to test, at least"
+        )
     count = validation_count(len(data.x_train), len(data.x_test))
     counts = {
         "train": len(data.x_train) - count,
@@ -511,12 +528,12 @@ def morph(run_dir, data_root, path, steps, rows, from_text, to_text, seed, out, 
     target = out or run_dir / "morph.png"
     steps = steps or pictures.default_steps(target)
     pictures.check_size(row_count, steps)
-    characters = [read_character(photo) for photo in photos]
+    read = [read_character(photo) for photo in photos]
     trained = TrainedRun(run_dir, data_root)
     check_output(trained, target, photos)
 
     if photos:
-        ends = endpoints.picture_pairs(trained, characters)
+        ends = endpoints.picture_pairs(trained, [character for _, character in read])
     elif from_text:
         ends = endpoints.word_pairs(trained, from_text, to_text, seed)
     else:
@@ -528,7 +545,7 @@ def morph(run_dir, data_root, path, steps, rows, from_text, to_text, seed, out, 
     if photos:
         sheet = trained.run.folder / "morph-read.png"
         with by_product(sheet):
-            pictures.draw_read(sheet, [open_picture(photo) for photo in photos], characters)
+            pictures.draw_read(sheet, read)
             notice(f"what was read from each picture: {sheet}")
 
 

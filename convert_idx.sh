@@ -9,6 +9,7 @@
 # kept, unless --force is given and there is its ubyte file.
 # Exit status: 0 done, 1 a file is bad or missing, 2 wrong usage.
 set -euo pipefail
+set +C     # a shell may export its noclobber, which forbids to write over a file
 unset GZIP # options for gzip, e.g. --keep
 usage="usage: ./convert_idx.sh [--force] [DATA_ROOT [SPLIT [FOLDER]]]"
 
@@ -29,7 +30,11 @@ check() {
     fail "$file: ${reason##*: }; check its permissions and its disk"
   reason=$(unpack "$file" 2>&1 >/dev/null) || fail "$file: gzip says ${reason##*: }; $again"
   size=$(unpack "$file" | wc -c | tr -d ' ')
-  header=$(unpack "$file" | od -An -v -tx1 -N 8 | tr -d ' \n') || true # od leaves the pipe early
+  header=$(unpack "$file" | od -An -v -tx1 -N 16 | tr -d ' \n') || true # od leaves the pipe early
+  case $header in
+    3c*) fail "$file: a web page; $again" ;; # <
+    76657273696f6e20*) fail "$file: a Git LFS pointer; run: git lfs pull" ;; # "version "
+  esac
 
   # Four bytes each: magic number, count.
   local found=$((16#0${header:0:8})) count=$((16#0${header:8:8}))

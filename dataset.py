@@ -191,12 +191,19 @@ def open_npz(files):
     """
     if not files.npz.exists():
         return None
-    with files.reading_npz() as npz:
-        if "note" not in npz:  # a person made it
+    try:
+        with files.reading_npz() as npz:
+            note = json.loads(str(npz["note"])) if "note" in npz else None
+    except (InputError, OSError) as error:
+        if files.missing:
+            raise
+        notice(f"{files.npz} cannot be used, making it again ({error})")
+        return None
+    if note is None:  # a person made it
+        with files.reading_npz() as npz:
             arrays = {name: npz[name] for name in ARRAYS}
-            check_arrays(arrays, files.npz)
-            return Data(files, disk.array_fingerprint(arrays.values()), arrays)
-        note = json.loads(str(npz["note"]))
+        check_arrays(arrays, files.npz)
+        return Data(files, disk.array_fingerprint(arrays.values()), arrays)
     if files.have_changed(note["sources"]):
         notice(f"{files.npz} was made from other files: making it again")
         return None

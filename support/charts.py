@@ -1,6 +1,6 @@
 """The charts of a run: its learning curves, and a map of its codes.
 
-Each function that draws writes one PNG, whole or not at all, and makes its folder.
+Each function that draws writes one PNG, whole or not at all.
 """
 
 import contextlib
@@ -22,16 +22,14 @@ GOLDEN_ANGLE = 0.381966  # of a turn: hues that far apart stay distinct, however
 def _figure(path, width, height):
     """Yields an empty figure, width x height screen pixels, and then writes it to `path`.
 
-    It does not depend on the user's matplotlibrc, and a "$" is a dollar, not mathematics.
+    It does not depend on the user's matplotlibrc.
     """
     import matplotlib.style
     from matplotlib.figure import Figure
 
-    styles = ["default", {"text.parse_math": False}]
-    with matplotlib.style.context(styles, after_reset=True):
+    with matplotlib.style.context("default", after_reset=True):
         figure = Figure((width / DPI, height / DPI), dpi=DPI)
         yield figure
-        path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as partial:
             figure.savefig(partial, format="png")
 

@@ -29,6 +29,7 @@ RUN_FILES = (
     "explore.html",
 )
 OPTIONS = ("split", "epochs", "batch_size", "learning_rate", "seed")  # of a training
+LONGER = "a longer training is a new run, as its learning rate falls more slowly"
 COLUMNS = ("epoch", "loss", "val_loss", "learning_rate", "seconds")  # of history.csv
 
 
@@ -141,8 +142,7 @@ class Run:
         return InputError(
             f"{self.folder} holds a run with other options ({'; '.join(differences)}). Go on with "
             f"it: {self.command('train')}; use it: {self.command('test')}; to train with yours, "
-            "add --run-dir with a new name, or --overwrite (a longer training is a new run, as its "
-            "learning rate falls more slowly)"
+            f"add --run-dir with a new name, or --overwrite ({LONGER})"
         )
 
     # ---- writing

@@ -153,6 +153,12 @@ def test_other_options_are_refused(trained, run):
     assert contents(folder) == before
 
 
+def test_codes_of_another_size_are_refused(trained, run, monkeypatch):
+    monkeypatch.setattr(autoencoder, "CODE_SIZE", 16)
+    result = run(cli, "train", "--run-dir", trained[0], code=1)
+    assert "have 32 numbers, CODE_SIZE is 16: give another --run-dir" in result.stderr
+
+
 def test_overwrite_keeps_the_runs_data_and_a_loss_that_is_not_finite_ends_it(copied_run, run):
     (copied_run / "mine.txt").write_text("kept")
     (copied_run / "test.json").write_text("{}")
@@ -181,6 +187,16 @@ def test_a_folder_of_somebodys_is_refused(characters, tmp_path, run, options):
     words = ["--data-root", characters, "--run-dir", folder, *options]
     assert "not a run of this program" in run(cli, "train", *words, code=1).stderr
     assert contents(folder) == {"model.keras": b"mine"}
+
+
+def test_few_images(tmp_path, run):
+    (x, y), _ = draw_demo_set(1, 1)
+    words = ["--data-root", tmp_path, "--run-dir", tmp_path / "run"]
+    write_files(tmp_path, (x[:2], y[:2]), (x[:1], y[:1]))
+    assert "too few images" in run(cli, "train", *words, code=1).stderr
+    write_files(tmp_path, (x[:3], y[:3]), (x[:2], y[:2]))
+    run(cli, "train", *words, "--epochs", 1)
+    run(cli, "test", *words)
 
 
 def test_a_run_is_locked_while_it_is_trained(made, tmp_path, run):
@@ -233,6 +249,14 @@ def test_interrupted_and_resumed_equals_uninterrupted(trained, interrupted, tmp_
     assert (copy / "curves.png").exists()
 
 
+def test_more_epochs_written_into_config_json_are_a_new_run(copied_run, run):
+    change_config(copied_run, epochs=5)
+    before = contents(copied_run)
+    result = run(cli, "train", "--run-dir", copied_run, code=1)
+    assert "was begun with --epochs 3, not 5: a longer training is a new run" in result.stderr
+    assert contents(copied_run) == before
+
+
 DAMAGE = {
     "last.keras": (b"\x80\x00", "last.keras: damaged"),
     "history.csv": ("\ufeffepoch;loss\n1;0,2\n".encode(), "history.csv is damaged"),
@@ -252,6 +276,16 @@ def test_what_cannot_go_on_says_so_and_its_model_is_still_good(copied_run, run, 
     assert message in line
     assert "--overwrite" not in line
     assert contents(copied_run) == before
+
+
+def test_ctrl_c_in_the_first_epoch(characters, tmp_path, run, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(autoencoder, "batches", interrupt)
+    words = ["train", "--data-root", characters, "--run-dir", tmp_path / "run"]
+    result = run(cli, *words, code=130)
+    assert "nothing is kept yet; the same command begins again" in result.stderr
 
 
 # ---- which data

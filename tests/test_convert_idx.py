@@ -110,6 +110,7 @@ BAD = {  # message: the name of a file, its content
     "gzip says": (f"{IMAGES}.gz", gzip.compress(idx(np.zeros((3, 28, 28))))[:-9]),
     "magic number 0, expected 2051": (f"{IMAGES}.gz", b""),
     "magic number 2051, expected 2049": (LABELS, idx(np.zeros((3, 28, 28)))),
+    "a Git LFS pointer; run: git lfs pull": (LABELS, b"version https://git-lfs.github.com/spec"),
     "2367 bytes, expected 2368": (IMAGES, idx(np.zeros((3, 28, 28)))[:-1]),
 }
 

@@ -178,7 +178,15 @@ def test_texts_alone_will_do_and_so_will_some(made):
     assert_same(root, (train[0], np.ones(94)), test)
 
 
-def test_a_damaged_npz_is_named_and_kept(made):
+def test_an_npz_that_cannot_be_opened_is_made_again(made, capsys):
+    root, train, test = made
+    load_emnist("balanced", root)
+    (root / NPZ).write_bytes(b"cut off")
+    assert_same(root, train, test)
+    assert f"{root / NPZ} cannot be used, making it again" in capsys.readouterr().err
+
+
+def test_a_damaged_array_is_named_and_kept(made):
     root, train, test = made
     load_emnist("balanced", root)
     path = root / NPZ

@@ -19,8 +19,8 @@ class Endpoints:
     images: (P, 2, H, W) float32 in [0, 1]. codes: (P, 2, D).
     indices, labels: (P, 2), of the test images at the ends; -1 for own pictures.
     names: (P, 2) str.
-    rows: (P,), the row of each pair. row_count: of all rows; those without a pair are blank.
-    title: what the rows show. source: where the images are from.
+    is_shown: (R,) bool, which of all rows have a pair; the others are blank.
+    title: what the rows show.
     """
 
     images: np.ndarray
@@ -28,15 +28,13 @@ class Endpoints:
     indices: np.ndarray
     labels: np.ndarray
     names: np.ndarray
-    rows: np.ndarray
-    row_count: int
+    is_shown: np.ndarray
     title: str
-    source: str
 
     def with_blank_rows(self, array, blank=0):
-        """An array (P, ...) of the pairs as one of all rows, (row_count, ...)."""
-        rows = np.full((self.row_count, *array.shape[1:]), blank, array.dtype)
-        rows[self.rows] = array
+        """An array (P, ...) of the pairs as one of all rows, (R, ...)."""
+        rows = np.full((len(self.is_shown), *array.shape[1:]), blank, array.dtype)
+        rows[self.is_shown] = array
         return rows
 
 
@@ -60,7 +58,11 @@ def check_choice(rows, from_text, to_text, pictures, seed):
         raise click.UsageError("give two or more pictures: each turns into the next")
 
     if from_text is not None:
-        _check_words(from_text, to_text)
+        if len(from_text) != len(to_text) or not from_text.strip():
+            raise click.UsageError("--from and --to must have the same length and not be empty")
+        for a, b in zip(from_text, to_text, strict=True):
+            if (a == " ") != (b == " "):
+                raise click.UsageError("spaces must be at the same positions in --from and --to")
         count = len(from_text)
     elif pictures:
         count = len(pictures) - 1
@@ -69,14 +71,6 @@ def check_choice(rows, from_text, to_text, pictures, seed):
     if count > MAX_ROWS:
         raise click.UsageError(f"this makes {count:,} rows; at most {MAX_ROWS:,} can be drawn")
     return count
-
-
-def _check_words(from_text, to_text):
-    if len(from_text) != len(to_text) or not from_text.strip():
-        raise click.UsageError("--from and --to must have the same length and not be empty")
-    for a, b in zip(from_text, to_text, strict=True):
-        if (a == " ") != (b == " "):
-            raise click.UsageError("spaces must be at the same positions in --from and --to")
 
 
 # ---- the three kinds of endpoints
@@ -89,8 +83,23 @@ def random_pairs(trained, rows, seed):
         InputError: all test images have the same class.
     """
     indices = draw_pairs(trained.data.y_test, rows, np.random.default_rng(seed))
-    codes = trained.encode(trained.data.x_test[indices.ravel()]).reshape(rows, 2, -1)
-    return _of_test_images(trained, indices, codes, np.arange(rows), rows, f"{rows} random pairs")
+    return _of_test_images(trained, indices, np.ones(rows, bool), "random pairs")
+
+
+def draw_pairs(y, count, rng):
+    """Random indices (count, 2) of images whose labels y differ.
+
+    Raises:
+        InputError: all labels are the same.
+    """
+    if len(np.unique(y)) < 2:
+        raise InputError("the test images are all of one class; a pair needs two")
+    pairs = rng.integers(len(y), size=(count, 2))
+    while True:
+        is_same = y[pairs[:, 0]] == y[pairs[:, 1]]
+        if not is_same.any():
+            return pairs
+        pairs[is_same, 1] = rng.integers(len(y), size=is_same.sum())
 
 
 def word_pairs(trained, from_text, to_text, seed=None):
@@ -112,63 +121,18 @@ def word_pairs(trained, from_text, to_text, seed=None):
             f"no class for {' '.join(unknown)}; the characters are {known} (umlauts and accents "
             "are not there; a letter whose cases look alike, such as i and I, has one class)"
         )
-    rows = np.array([row for row, character in enumerate(from_text) if character != " "])
-    labels = np.array([[label_of[from_text[row]], label_of[to_text[row]]] for row in rows])
-    indices = np.empty(labels.shape, int)
     rng = np.random.default_rng(seed)
-    for place, label in np.ndenumerate(labels):
+
+    def image_of(character):
+        label = label_of[character]
         if seed is None:
-            indices[place] = typical_image(trained.test_codes, y, label)
-        else:
-            indices[place] = rng.choice(np.flatnonzero(y == label))
-    title = f"{from_text} → {to_text}"
-    codes = trained.test_codes[indices]
-    return _of_test_images(trained, indices, codes, rows, len(from_text), title)
+            return typical_image(trained.test_codes, y, label)
+        return rng.choice(np.flatnonzero(y == label))
 
-
-def picture_pairs(trained, pictures):
-    """Endpoints of a person's own pictures, a list of (H, W); each turns into the next."""
-    codes = trained.encode(np.stack(pictures))
-    count = len(pictures) - 1
-    numbers = np.arange(1, len(pictures) + 1).astype(str)
-    no_test_image = np.full((count, 2), NONE)
-    return Endpoints(
-        images=np.stack([pictures[:-1], pictures[1:]], axis=1),
-        codes=np.stack([codes[:-1], codes[1:]], axis=1),
-        indices=no_test_image,
-        labels=no_test_image,
-        names=np.stack([numbers[:-1], numbers[1:]], axis=1),
-        rows=np.arange(count),
-        row_count=count,
-        title=f"{len(pictures)} own pictures",
-        source="your pictures",
-    )
-
-
-# ---- their parts
-
-
-def draw_pairs(y, count, rng):
-    """Random indices (count, 2) of images whose labels y differ.
-
-    Raises:
-        InputError: all labels are the same.
-    """
-    if len(np.unique(y)) < 2:
-        raise InputError("the test images are all of one class; a pair needs two")
-    pairs = rng.integers(len(y), size=(count, 2))
-    while True:
-        is_same = y[pairs[:, 0]] == y[pairs[:, 1]]
-        if not is_same.any():
-            return pairs
-        pairs[is_same, 1] = rng.integers(len(y), size=is_same.sum())
-
-
-def typical_image(codes, y, label):
-    """The index of the code (N, D) nearest to the mean of its class; y: (N,), the labels."""
-    members = np.flatnonzero(y == label)
-    distances = np.linalg.norm(codes[members] - codes[members].mean(axis=0), axis=1)
-    return int(members[distances.argmin()])
+    is_shown = np.array([character != " " for character in from_text])
+    pairs = [pair for pair in zip(from_text, to_text, strict=True) if pair != (" ", " ")]
+    indices = np.array([[image_of(a), image_of(b)] for a, b in pairs])
+    return _of_test_images(trained, indices, is_shown, f"{from_text} → {to_text}")
 
 
 def _labels_of_characters(class_names, y):
@@ -180,17 +144,48 @@ def _labels_of_characters(class_names, y):
     return {name: label for name, label in label_of.items() if label in present}
 
 
-def _of_test_images(trained, indices, codes, rows, row_count, title):
+def typical_image(codes, y, label):
+    """The index of the code (N, D) nearest to the mean of its class; y: (N,), the labels."""
+    members = np.flatnonzero(y == label)
+    distances = np.linalg.norm(codes[members] - codes[members].mean(axis=0), axis=1)
+    return int(members[distances.argmin()])
+
+
+def _of_test_images(trained, indices, is_shown, title):
+    """Endpoints of pairs of test images: indices (P, 2)."""
+    images = trained.data.x_test[indices]
+    codes = trained.encode(trained.data.x_test[indices.ravel()])
     labels = trained.data.y_test[indices]
     names = [[trained.data.names[label] for label in pair] for pair in labels.tolist()]
     return Endpoints(
-        images=trained.data.x_test[indices],
-        codes=codes,
+        images=images,
+        codes=codes.reshape(*indices.shape, -1),
         indices=indices,
         labels=labels,
         names=np.array(names),
-        rows=rows,
-        row_count=row_count,
+        is_shown=is_shown,
         title=title,
-        source="test images",
     )
+
+
+def picture_pairs(trained, pictures):
+    """Endpoints of a person's own pictures, a list of (H, W); each turns into the next."""
+    images = np.stack(pictures)
+    codes = trained.encode(images)
+    names = np.arange(1, len(images) + 1).astype(str)
+    count = len(images) - 1
+    no_test_image = np.full((count, 2), NONE)
+    return Endpoints(
+        images=_in_pairs(images),
+        codes=_in_pairs(codes),
+        indices=no_test_image,
+        labels=no_test_image,
+        names=_in_pairs(names),
+        is_shown=np.ones(count, bool),
+        title="own pictures",
+    )
+
+
+def _in_pairs(array):
+    """(N, ...) -> (N - 1, 2, ...): each with the next."""
+    return np.stack([array[:-1], array[1:]], axis=1)

@@ -14,7 +14,8 @@ the other. The graph is built once for a model, in steps 1 to 3; each path takes
    two pictures (Chen et al. 2019, arXiv:1812.08284). A long edge costs extra, as it may cross an
    empty region, and an edge between two classes costs twice as much.
 4. The cheapest path from code to code is found (Dijkstra 1959). It enters and leaves the graph at
-   nodes of its ends' own classes.
+   nodes of its ends' own classes, or goes straight if that costs less. The nearest test images vote
+   on the classes of photos.
 5. A few codes at even distances stand for the path. Each is decoded and encoded again, four times:
    what the encoder does not know from handwriting is lost.
 6. The pen is carried along. In one direction codes of the same shape differ by the width of their

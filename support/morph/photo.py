@@ -46,23 +46,25 @@ def read_character(path):
     A notice says if what was read may not be one character.
 
     Returns:
-        (28, 28) float32 in [0, 1], upright, the darkest ink 1.
+        brightness: (H, W) float32, 0..255, upright, as in open_picture.
+        character: (28, 28) float32 in [0, 1], upright, the darkest ink 1.
 
     Raises:
         OSError: the file cannot be read.
         InputError: it is not a picture, is too large, or has no ink, or only pale ink.
     """
-    ink = _find_ink(open_picture(path))
+    brightness = open_picture(path)
+    ink = _find_ink(brightness)
     if ink is None or ink.contrast < NOISE_FACTOR * ink.noise:
         raise InputError(f"{path}: no ink found; give a picture of one character")
     if ink.contrast < MIN_CONTRAST:
         raise InputError(f"{path}: the ink is too pale; use a darker pen, or more light")
-    image = _centre(ink)
-    if (image > 0.5).mean() > MOSTLY_INK:
+    character = _centre(ink)
+    if (character > 0.5).mean() > MOSTLY_INK:
         notice(f"{path}: read as a block of ink; only paper and one character should be visible")
     elif _count_columns(ink) > 1:
         notice(f"{path}: read as several marks side by side; give a picture of one character")
-    return image
+    return brightness, character
 
 
 # ---- 1. the picture

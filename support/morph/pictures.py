@@ -16,15 +16,19 @@ from support.files import replacing
 from support.morph.endpoints import NONE
 from support.page import fill
 
+KINDS = (".png", ".gif", ".html", ".npz")
+MAX_FRAMES = 30_000  # of all rows: they are held in memory
 PAPER = 255
 GREY_STEP = 17  # between the 16 greys that are used; fewer greys make smaller files
-MAX_FRAMES = 30_000  # of all rows: they are held in memory
-MAX_SIDE = 60_000  # screen pixels of all images in a row; a GIF and browsers stop at 65,535
+# In screen pixels:
+MAX_SIDE = 65_535  # of a GIF, and of what browsers show
+ZOOM = 2  # a pixel of an image in a PNG, so that 1,000 rows are not too high
+MOTION_ZOOM = 4  # a pixel of an image in a GIF or a page; less if there are many rows or steps
+GAP = 8  # between strips and names
+MARGIN = 16  # around all strips
+FONT_SIZE = 17
 
-# ---- writing a morph as .png, .gif, .html or .npz
-
-
-KINDS = (".png", ".gif", ".html", ".npz")
+# ---- writing a morph
 
 
 def kind_of(path):
@@ -77,27 +81,12 @@ def _draw_ink(ink, zoom):
     from PIL import Image
 
     height, width = ink.shape
-    picture = Image.fromarray(np.uint8(np.rint(PAPER * (1 - ink))))
+    picture = Image.fromarray(np.uint8(np.rint(PAPER * (1 - ink).clip(0, 1))))
     picture = picture.resize((zoom * width, zoom * height), Image.Resampling.BICUBIC)
     return picture.point(lambda grey: round(grey / GREY_STEP) * GREY_STEP)
 
 
-def _largest_zoom(zoom, side):
-    """Screen pixels for a pixel of an image: `zoom`, or fewer for a long side."""
-    return min(zoom, MAX_SIDE // side)
-
-
 # ---- strips of images in a PNG
-
-STRIP_ZOOM = 2
-# In pixels of an image:
-ROW_GAP = 6  # below a strip
-NAME_GAP = 6  # between a strip and its name
-NAME_SIZE = 10  # of the letters beside a strip
-NAME_WIDTH = 8  # of the room for a name, at least
-# In screen pixels:
-TITLE_SIZE = 15  # of the letters above all strips
-MARGIN = 10  # around the whole picture
 
 PREVIEW_IMAGES = 10  # of each class
 PREVIEW_COLUMNS = 4
@@ -106,62 +95,49 @@ READ_COLUMNS = 8
 READ_SIDE = 84  # pixels a side of a photo, and of what was read from it
 
 
-def draw_strips(path, strips, left, right=None, columns=1, title=""):
-    """Draws strips of images with names beside them.
+def draw_strips(path, strips, title, columns=1):
+    """Draws strips of images, with names beside them, and a title above all.
 
-    Args:
-        path: the file to write.
-        strips: 2-d arrays in [0, 1], all of one shape; 1 is ink.
-        left, right: the names beside each strip.
-        columns: how many strips stand side by side, at most.
-        title: a line above all.
+    strips: a list of (name at the left, ink, name at the right); the ink is a 2-d array in [0, 1],
+    of one shape in all. columns: how many strips stand side by side, at most.
     """
     from PIL import Image, ImageDraw
 
-    if right is None:
-        right = [""] * len(strips)
     columns = min(columns, len(strips))
-    height, width = strips[0].shape
     rows = math.ceil(len(strips) / columns)
-    zoom = _largest_zoom(STRIP_ZOOM, max(rows * (height + ROW_GAP), columns * width))
-    name_font = _font(zoom * NAME_SIZE)
-    title_font = _font(TITLE_SIZE)
-
-    # From here on all sizes are in screen pixels.
-    height, width, row_gap, name_gap = (zoom * n for n in (height, width, ROW_GAP, NAME_GAP))
-    longest_name = max(name_font.getlength(name) for name in [*left, *right])
-    name_width = name_gap + max(zoom * NAME_WIDTH, math.ceil(longest_name))
-    cell_width = name_width + width + name_width
-    title_width = math.ceil(title_font.getlength(title))
-    title_height = 2 * TITLE_SIZE if title else 0
-    page_width = MARGIN + max(columns * cell_width, title_width) + MARGIN
-    page_height = MARGIN + title_height + rows * (height + row_gap) + MARGIN
-    first_x = (page_width - columns * cell_width) // 2 + name_width
-    first_y = MARGIN + title_height
+    height, width = (ZOOM * length for length in strips[0][1].shape)
+    font = _font()
+    names = [name for left, _, right in strips for name in (left, right)]
+    name_width = math.ceil(max(font.getlength(name) for name in names))
+    cell_width = name_width + GAP + width + GAP + name_width
+    cell_height = height + GAP
+    first_y = MARGIN + 2 * FONT_SIZE
+    page_width = MARGIN + max(columns * cell_width, math.ceil(font.getlength(title))) + MARGIN
+    page_height = first_y + rows * cell_height + MARGIN
 
     page = Image.new("L", (page_width, page_height), PAPER)
     draw = ImageDraw.Draw(page)
-    draw.text((page_width / 2, MARGIN), title, anchor="ma", font=title_font, fill=0)
-    for i, strip in enumerate(strips):
+    draw.text((page_width / 2, MARGIN), title, anchor="ma", font=font, fill=0)
+    for i, (left, ink, right) in enumerate(strips):
         row, column = divmod(i, columns)
-        x = first_x + column * cell_width
-        y = first_y + row * (height + row_gap)
-        page.paste(_draw_ink(strip, zoom), (x, y))
+        x = (page_width - columns * cell_width) // 2 + column * cell_width + name_width + GAP
+        y = first_y + row * cell_height
+        page.paste(_draw_ink(ink, ZOOM), (x, y))
         middle = y + height / 2
-        draw.text((x - name_gap, middle), left[i], anchor="rm", font=name_font, fill=0)
-        draw.text((x + width + name_gap, middle), right[i], anchor="lm", font=name_font, fill=0)
+        draw.text((x - GAP, middle), left, anchor="rm", font=font, fill=0)
+        draw.text((x + width + GAP, middle), right, anchor="lm", font=font, fill=0)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:
         page.save(partial, "PNG")
 
 
-def _font(size):
+def _font():
     """matplotlib's own font, as Pillow's has no arrow for the titles of morphs."""
     import matplotlib
     from PIL import ImageFont
 
     path = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
-    return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
+    return ImageFont.truetype(path, FONT_SIZE, layout_engine=ImageFont.Layout.BASIC)
 
 
 def draw_morph(path, frames, ends, title):
@@ -171,22 +147,23 @@ def draw_morph(path, frames, ends, title):
     """
     _, _, height, width = frames.shape
     gap = np.zeros((height, width // 4))
+    images = ends.with_blank_rows(ends.images)
+    names = ends.with_blank_rows(ends.names, "")
     strips = []
-    for row, (first, last) in zip(frames, ends.with_blank_rows(ends.images), strict=True):
-        strips.append(np.hstack([first, gap, *row, gap, last]))
-    left, right = ends.with_blank_rows(ends.names, "").T
-    draw_strips(path, strips, left, right, title=f"{title}; left and right: {ends.source}")
+    for row, (first, last), (left, right) in zip(frames, images, names, strict=True):
+        strips.append((left, np.hstack([first, gap, *row, gap, last]), right))
+    draw_strips(path, strips, f"{title}; left and right: the images themselves")
 
 
 def draw_preview(path, images_of_class):
     """Draws the first ten images of each class: a dict of character to images (n, H, W)."""
     strips = []
-    for images in images_of_class.values():
+    for name, images in images_of_class.items():
         images = images[:PREVIEW_IMAGES]
         missing = PREVIEW_IMAGES - len(images)
         images = np.pad(images, ((0, missing), (0, 0), (0, 0)))
-        strips.append(np.hstack(images))
-    draw_strips(path, strips, list(images_of_class), columns=PREVIEW_COLUMNS)
+        strips.append((name, np.hstack(images), ""))
+    draw_strips(path, strips, "The first images of each class", PREVIEW_COLUMNS)
 
 
 def draw_reconstructions(path, x, p, y, names):
@@ -196,40 +173,35 @@ def draw_reconstructions(path, x, p, y, names):
     character}; a class without images is left out.
     """
     strips = []
-    shown = []
     for label, name in names.items():
-        members = np.flatnonzero(y == label)
-        if len(members) > 0:
-            strips.append(np.vstack([x[members[0]], p[members[0]]]))
-            shown.append(name)
+        for first in np.flatnonzero(y == label)[:1]:
+            strips.append((name, np.vstack([x[first], p[first]]), ""))
     title = "Test images (above) and their reconstructions (below)"
-    draw_strips(path, strips, shown, columns=RECONSTRUCTION_COLUMNS, title=title)
+    draw_strips(path, strips, title, RECONSTRUCTION_COLUMNS)
 
 
-def draw_read(path, photos, characters):
-    """Draws a person's photos above what was read from them.
+def draw_read(path, pictures):
+    """Draws a person's pictures above what was read from them.
 
-    photos: a list of brightness (H, W), 0..255. characters: as many (H, W) in [0, 1].
+    pictures: a list of (brightness, character), as read_character returns them.
     """
     strips = []
-    for photo, character in zip(photos, characters, strict=True):
-        strips.append(np.vstack([_square(255 - photo), _square(255 * character)]))
-    numbers = [str(number) for number in range(1, len(strips) + 1)]
+    for number, (brightness, character) in enumerate(pictures, start=1):
+        above, below = _square(1 - brightness / 255), _square(character)
+        strips.append((str(number), np.vstack([above, below]), ""))
     title = "Your pictures (above) and what was read from them (below)"
-    draw_strips(path, strips, numbers, columns=READ_COLUMNS, title=title)
+    draw_strips(path, strips, title, READ_COLUMNS)
 
 
 def _square(ink):
-    """(H, W), 0..255, as large as it fits into the middle of a square: [0, 1]."""
+    """(H, W) in [0, 1], as large as it fits into the middle of a square."""
     from PIL import Image, ImageOps
 
-    picture = Image.fromarray(ink.astype(np.float32)).convert("L")
-    return np.asarray(ImageOps.pad(picture, (READ_SIDE, READ_SIDE))) / 255
+    return np.asarray(ImageOps.pad(Image.fromarray(ink), (READ_SIDE, READ_SIDE), color=0))
 
 
 # ---- a morph in motion: the rows side by side, one picture for each step
 
-MOTION_ZOOM = 4
 TRAVEL = 1500  # milliseconds from end to end of a GIF
 REST = 900  # milliseconds at each end
 SHORTEST = 40  # milliseconds; browsers slow down frames that are much shorter
@@ -239,7 +211,7 @@ def draw_steps(frames):
     """One picture for each step: (rows, steps, H, W) in [0, 1] -> steps pictures."""
     strips = np.concatenate(list(frames), axis=2)  # (steps, H, rows * W)
     steps, height, width = strips.shape
-    zoom = _largest_zoom(MOTION_ZOOM, max(width, steps * height))
+    zoom = min(MOTION_ZOOM, MAX_SIDE // max(width, steps * height))
     return [_draw_ink(strip, zoom) for strip in strips]
 
 

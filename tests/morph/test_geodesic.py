@@ -58,14 +58,20 @@ def nearest(path, codes):
 
 
 def test_a_path_follows_a_ring_where_the_straight_line_cuts_through():
-    path = paths(ring(), on_ring([0.0, 1.0]), on_ring([2.5, -1.0]), 12)
-    assert path.shape == (2, 12, 32)
+    first = np.arange(6)
+    turn = np.linspace(0.5, 2.8, 6)
+    start, end = on_ring(first), on_ring(first + turn)
+    path = paths(ring(), start, end, 12)
+    assert path.shape == (6, 12, 32)
     assert path.dtype == np.float32
+    np.testing.assert_array_equal(path[:, 0], start)
+    np.testing.assert_array_equal(path[:, -1], end)
     radius = np.linalg.norm(path[..., :2], axis=-1)
     assert radius.min() > 0.9
     assert radius.max() < 1.1
-    # the shorter way round, as long as that arc
-    np.testing.assert_allclose(step_lengths(path).sum(axis=1), [2.5, 2.0], rtol=0.1)
+    lengths = step_lengths(path)
+    assert (lengths <= 1.1 * lengths.mean(axis=1, keepdims=True)).all()  # even
+    np.testing.assert_allclose(lengths.sum(axis=1), turn, rtol=0.1)  # the shorter way round
 
 
 def test_a_path_stays_on_a_moon():
@@ -73,27 +79,6 @@ def test_a_path_stays_on_a_moon():
     upper = codes[moon == 0]
     start, end = upper[[upper[:, 0].argmin()]], upper[[upper[:, 0].argmax()]]
     assert nearest(paths(codes, start, end, 15), upper).max() < 0.1
-
-
-@pytest.mark.parametrize("steps", [2, 10])
-def test_ends_are_exact_and_frames_in_order_and_even(steps):
-    first = np.arange(6)
-    turn = np.linspace(0.5, 2.8, 6)
-    start, end = on_ring(first), on_ring(first + turn)
-    path = paths(ring(), start, end, steps)
-    np.testing.assert_array_equal(path[:, 0], start)
-    np.testing.assert_array_equal(path[:, -1], end)
-    lengths = step_lengths(path)
-    assert (lengths <= 1.1 * lengths.mean(axis=1, keepdims=True)).all()
-    angle = np.unwrap(np.arctan2(path[..., 1], path[..., 0]), axis=1)
-    assert (np.diff(angle, axis=1) > 0).all()
-
-
-def test_the_same_codes_give_the_same_path_in_any_row():
-    start, end = on_ring([0.0, 1.0, 2.0]), on_ring([2.0, -1.0, 4.0])
-    path = paths(ring(), start, end, 8)
-    alone = paths(ring(), start[1:2], end[1:2], 8)
-    np.testing.assert_allclose(path[1:2], alone, atol=1e-5)
 
 
 def test_a_long_edge_costs_more_than_many_short_ones():
@@ -190,13 +175,6 @@ def test_the_pen_is_carried_from_end_to_end():
     assert radius.max() < 1.1
 
 
-def test_the_direction_of_the_pen_is_that_of_thickness():
-    pen = build_graph(bars(), np.zeros(2000), draw).pen
-    change = pen_width(draw(on_ring([1.0]) + 0.1 * pen)) - pen_width(draw(on_ring([1.0])))
-    assert change == pytest.approx(0.1, rel=0.3)
-    assert np.abs(np.delete(pen, 2)).max() < 0.1 * pen[2]
-
-
 @pytest.mark.parametrize("width", [2, 5])
 def test_the_pen_width_of_a_stroke(width):
     picture = np.zeros((28, 28))
@@ -214,24 +192,20 @@ def test_codes_are_encoded_again():
     np.testing.assert_allclose(path[0, 2:-2, 9], 0, atol=1e-6)
 
 
-def stretch_above(codes):
-    """Bars that move six times as far where the second number is positive."""
-    stretched = codes.copy()
-    stretched[..., 1] *= np.where(codes[..., 1] > 0, 1, 1 / 6)
-    return draw(stretched)
-
-
-def read_stretched(pictures):
-    codes = read(pictures)
-    codes[:, 1] *= np.where(codes[:, 1] > 0, 1, 6)
-    return codes
-
-
 def test_lengths_are_measured_between_pictures():
+    def squash(codes, factor):  # below, pictures differ less
+        return codes * np.where((np.arange(32) == 1) & (codes < 0), factor, 1)
+
+    def show_squashed(codes):
+        return show(squash(codes, 1 / 6))
+
+    def see_squashed(pictures):
+        return squash(see(pictures), 6)
+
     ends = on_ring([0.0]), on_ring([3.0])
-    path = paths(ring(), *ends, 30, encode=read_stretched, decode=stretch_above)
+    path = paths(ring(), *ends, 30, encode=see_squashed, decode=show_squashed)
     assert nearest(path[0], on_ring([-2])).min() < 0.3  # the longer way round, in codes
-    lengths = step_lengths(stretch_above(path).reshape(30, -1))[:-4]  # below
+    lengths = step_lengths(show_squashed(path)[0, :, 0])[:-4]  # below
     assert lengths.max() < 1.4 * lengths.mean()
 
 

@@ -347,32 +347,52 @@ def test_bars_change_the_picture(page):
     assert not np.array_equal(page.inks("#copy")[0], before)
 
 
-def test_a_direction_leads_to_its_pictures(page):
-    width = "return document.querySelector('#directions label:last-child canvas:last-child').width"
-    page.wait(lambda: page(width) == SIDE * ENLARGED)  # all are painted
-    pictures = page.inks("#directions label:first-child canvas")
-    assert np.array_equal(pictures[2], page.inks("#copy")[0])
-    page.press(page["directions"].find_element("tag name", "input"), END)
-    assert np.abs(page.inks("#copy")[0] - pictures[4]).max() < 0.02
+def test_a_direction_leads_to_its_pictures(run_page):
+    last = "return document.querySelector('#directions label:last-child canvas:last-child').width"
+    run_page.wait(lambda: run_page(last) == 28 * 8)  # all are painted
+    pictures = run_page.inks("#directions label:first-child canvas")
+    assert np.array_equal(pictures[2], run_page.inks("#copy")[0])
+    run_page.press(run_page["directions"].find_element("tag name", "input"), END)
+    assert np.abs(run_page.inks("#copy")[0] - pictures[4]).max() < 0.02
+
+
+def test_the_path_on_the_map(page):
+    page.go_to(f"A=0&B={IMAGES // 4}&path=geodesic&at=0")  # from the right of the ring to its top
+    page.wait(lambda: trail(page).any())
+    at_a = trail(page)
+    page.press(page["slider"], END)
+    page.wait(lambda: trail(page).sum() > 1.5 * at_a.sum())  # what has been travelled is bold
+    at_b = trail(page)
+    y, x = np.argwhere(at_b).mean(axis=0) / at_b.shape
+    assert x > 0.6  # it follows the ring
+    assert y < 0.4
+
+
+def trail(page):
+    """(height, width), true where the map shows the geodesic."""
+    url = page("return document.getElementById('map').toDataURL()")
+    picture = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
+    accent = [0x1F, 0x5F, 0xA8]
+    return (np.abs(np.array(picture.convert("RGB")).astype(int) - accent) < 8).all(axis=2)
 
 
 # ---- the tour, by keyboard
 
 
-def test_the_tour(page):
-    page.press(page["start-tour"], ENTER)
+def test_the_tour(run_page):
+    run_page.press(run_page["start-tour"], ENTER)
     parts = []
     for number in range(1, 6):
-        assert page["tour-name"].text == f"Tour, {number} of 5"
-        parts.append(page("return document.getElementById('tour').parentElement.id"))
-        page.actions().send_keys(ENTER).perform()  # on Next, and on Done at the end
+        assert run_page["tour-name"].text == f"Tour, {number} of 5"
+        parts.append(run_page("return document.getElementById('tour').parentElement.id"))
+        run_page.actions().send_keys(ENTER).perform()  # on Next, and on Done at the end
     assert parts == ["code-part", "morph-part", "map-part", "draw-part", "code-part"]
-    assert not page["tour"].is_displayed()
-    page.go_to("tour=3")
-    page["tour-back"].click()
-    assert page["tour-name"].text == "Tour, 2 of 5"
-    page.actions().send_keys(ESCAPE).perform()
-    assert not page["tour"].is_displayed()
+    assert not run_page["tour"].is_displayed()
+    run_page.go_to("tour=3")
+    run_page["tour-back"].click()
+    assert run_page["tour-name"].text == "Tour, 2 of 5"
+    run_page.actions().send_keys(ESCAPE).perform()
+    assert not run_page["tour"].is_displayed()
 
 
 # ---- the address

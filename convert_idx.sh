@@ -40,6 +40,8 @@ check() {
   local found=$((16#0${header:0:8})) count=$((16#0${header:8:8}))
   local expected=$((header_size + count * item_size))
   ((found == magic)) || fail "$file: magic number $found, expected $magic for $kind; $again"
+  [[ $kind = labels || $header = ????????????????0000001c0000001c ]] ||
+    fail "$file: its images are not 28 x 28; $again"
   ((size == expected)) || fail "$file: $size bytes, expected $expected for $count $kind; $again"
 }
 
@@ -68,7 +70,7 @@ convert() {
 
   check "$file" "${@:2}"
   reason=$({ unpack "$file" | "${kind}_text" >"$partial"; } 2>&1) ||
-    fail "$text: ${reason##*: }; free some space, or name a FOLDER that can be written to"
+    fail "$text: ${reason##*: }; free some space, or choose a folder that can be written to"
   mv -f "$partial" "$text"
 }
 

@@ -32,10 +32,20 @@ from support.emnist import idx
 from support.emnist.download import DownloadError, fetch
 from support.emnist.idx import IMAGE_SIZE
 
-# ---- what EMNIST is
+# ---- what EMNIST is: NIST's scans of handwritten characters, 28 x 28 grey pixels each
+#
+# A split is a choice of them. byclass has them all, 814,255 images of 62 characters, in the numbers
+# in which people wrote them. bymerge counts upper and lower case as one where they look alike.
+# balanced has 2,800 images of each of these 47 classes.
 
 PARTS = ("train", "test")
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+
+
+def stems_of(split, part):
+    """NIST's names of the files of images and of labels, without the ending (-ubyte, -txt)."""
+    return [f"emnist-{split}-{part}-images-idx3", f"emnist-{split}-{part}-labels-idx1"]
+
 
 _MERGED = string.digits + string.ascii_uppercase + "abdefghnqrt"  # c, i, j, ... count as C, I, J
 CLASSES = {  # split -> the character of each label, as in NIST's mapping files
@@ -47,14 +57,6 @@ CLASSES = {  # split -> the character of each label, as in NIST's mapping files
     "mnist": dict(enumerate(string.digits)),
     "demo": dict(enumerate(_MERGED)),  # made up: drawn by support/emnist/demo.py
 }
-
-URLS = (  # two zips with the same members, all six splits
-    "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip",
-    "https://rds.westernsydney.edu.au/Institutes/MARCS/BENS/EMNIST/emnist-gzip.zip",
-)
-ZIP_NAMES = ("gzip.zip", "emnist-gzip.zip")
-MD5_FILE = Path(__file__).resolve().parent / "support/emnist/nist.md5"  # as md5sum writes it
-MD5 = dict(line.split()[::-1] for line in MD5_FILE.read_text("utf-8").splitlines())
 
 
 def load_emnist(split="balanced", data_root=None, scale=True):
@@ -118,7 +120,7 @@ class Data:
         self.files = files
         self.names = files.class_names()
         self.fingerprint = fingerprint
-        self._arrays = arrays  # by name, if they need not be read from the npz
+        self._arrays = arrays  # all four by name, if they are in memory
 
     def read(self, name):
         """One of the four arrays.
@@ -142,9 +144,7 @@ class Data:
             _, stem = stems_of(self.files.split, part)
             path = self.files.sources.get(stem, self.files.npz)
             names = self.files.mapping or f"the classes of {self.files.split}"
-            raise InputError(
-                f"{path}, line {place + 1}: the label {y[place]} is not in {names}; get both again"
-            )
+            raise InputError(f"{path}, line {place + 1}: the label {y[place]} is not in {names}")
 
 
 def open_data(split="balanced", data_root=None, download_missing=False):
@@ -157,9 +157,13 @@ def open_data(split="balanced", data_root=None, download_missing=False):
         InputError: a file is bad; names it.
     """
     files = Files(split, data_root)
-    if not files.exist:
+    data = open_npz(files)
+    if data:
+        return data
+
+    if files.missing:
         if split == "demo":
-            draw_demo(files.root)
+            draw_demo(files)
         elif download_missing:
             download(files)
         else:
@@ -168,10 +172,6 @@ def open_data(split="balanced", data_root=None, download_missing=False):
                 "NIST's files with --data-root"
             )
         files = Files(split, data_root)
-    data = open_npz(files)
-    if data:
-        return data
-
     notice(f"converting {split} in {files.root}, once; 100,000 images take about 15 seconds")
     with disk.locked(files.root), text_folder(files.root) as folder:
         sources = files.fingerprints()
@@ -193,17 +193,18 @@ def open_npz(files):
         return None
     try:
         with files.reading_npz() as npz:
-            note = json.loads(str(npz["note"])) if "note" in npz else None
+            note = str(npz["note"]) if "note" in npz else ""
     except (InputError, OSError) as error:
         if files.missing:
             raise
         notice(f"{files.npz} cannot be used, making it again ({error})")
         return None
-    if note is None:  # a person made it
+    if not note.startswith('{"sources"'):  # a person made it
         with files.reading_npz() as npz:
-            arrays = {name: npz[name] for name in ARRAYS}
+            arrays = {name: npz[name] for name in ARRAYS if name in npz}
         check_arrays(arrays, files.npz)
         return Data(files, disk.array_fingerprint(arrays.values()), arrays)
+    note = json.loads(note)
     if files.have_changed(note["sources"]):
         notice(f"{files.npz} was made from other files: making it again")
         return None
@@ -212,6 +213,8 @@ def open_npz(files):
 
 def check_arrays(arrays, path):
     """Refuses a person's own arrays that do not fit."""
+    if len(arrays) < len(ARRAYS):
+        raise InputError(f"{path}: expected the arrays {', '.join(ARRAYS)}")
     for part in PARTS:
         x = arrays[f"x_{part}"]
         y = arrays[f"y_{part}"]
@@ -257,7 +260,7 @@ def parse(files, folder):
 def read_numbers(path, columns):
     """Reads a text of numbers 0..255: (lines, columns) uint8."""
     try:
-        with warnings.catch_warnings(action="ignore"):  # about an empty file
+        with warnings.catch_warnings(action="ignore"):  # loadtxt warns of an empty file
             numbers = np.loadtxt(path, np.uint8, comments=None, ndmin=2)
     except ValueError:
         numbers = np.empty((0, 0), np.uint8)
@@ -270,7 +273,7 @@ def read_numbers(path, columns):
 
 
 def find_bad_line(path, columns):
-    """The number of the first line that does not hold so many numbers 0..255."""
+    """The number of the first line that does not hold `columns` numbers 0..255."""
     with open(path, "rb") as file:
         for number, line in enumerate(file, start=1):
             fields = line.split()
@@ -287,9 +290,8 @@ class Files:
     """The files of one split in a data folder, found when this is made.
 
     root: the folder. npz: the path of the arrays, which may not exist. mapping: the path of the
-    mapping file, or None. sources: the path of each stem that has one, e.g. of
-    emnist-balanced-train-images-idx3: NIST's binary file (the stem and -ubyte or -ubyte.gz), or
-    else its text (the stem and -txt). missing: the other stems.
+    mapping file, or None. sources: {stem: path} of NIST's binary files (-ubyte, -ubyte.gz), or else
+    their texts (-txt). missing: the other stems.
     """
 
     def __init__(self, split, data_root=None):
@@ -327,11 +329,12 @@ class Files:
         return {stem: disk.file_fingerprint(path) for stem, path in self.sources.items()}
 
     def have_changed(self, fingerprints):
-        """Whether the sources have other ones; False if a source is gone or cannot be read."""
-        try:
-            return not self.missing and self.fingerprints() != fingerprints
-        except OSError:
-            return False
+        """Whether a source has another fingerprint now; {stem: what it was}."""
+        for stem, path in self.sources.items():
+            with contextlib.suppress(OSError):  # a file that cannot be read does not matter
+                if disk.file_fingerprint(path) != fingerprints[stem]:
+                    return True
+        return False
 
     def prepare_command(self):
         words = ("prepare", "--split", self.split, "--data-root", self.root)
@@ -356,11 +359,6 @@ class Files:
         return found
 
 
-def stems_of(split, part):
-    """The stems of the files of images and of labels."""
-    return [f"emnist-{split}-{part}-images-idx3", f"emnist-{split}-{part}-labels-idx1"]
-
-
 def first_file(folders, names):
     """The first file that exists of these names, in the first folder that has one; or None."""
     for folder in folders:
@@ -377,6 +375,14 @@ def resolve_root(data_root=None):
 
 
 # ---- getting the files
+
+URLS = (  # two zips with the same members, all six splits
+    "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip",
+    "https://rds.westernsydney.edu.au/Institutes/MARCS/BENS/EMNIST/emnist-gzip.zip",
+)
+ZIP_NAMES = ("gzip.zip", "emnist-gzip.zip")
+MD5_FILE = Path(__file__).resolve().parent / "support/emnist/nist.md5"  # as md5sum writes it
+MD5 = dict(line.split()[::-1] for line in MD5_FILE.read_text("utf-8").splitlines())
 
 
 def data_for_new_run(split=None, data_root=None):
@@ -401,18 +407,25 @@ def find_again(split, fingerprint, data_roots):
     Raises:
         FileNotFoundError: no folder holds it; says what was looked for.
     """
-    places = [Files(split, root) for root in dict.fromkeys(map(Path, data_roots))]  # each once
+    roots = dict.fromkeys(Path(root).resolve() for root in data_roots)  # each once
+    places = [Files(split, root) for root in roots]
     candidates = [files for files in places if files.exist]
     if split == "demo":
-        candidates.append(places[0])  # drawn there
+        candidates.append(places[-1])  # drawn there
+    reasons = {files.root: "has none" for files in places}
     for files in candidates:
-        data = open_data(split, files.root)
+        try:
+            data = open_data(split, files.root)
+        except OSError as error:
+            reasons[files.root] = f"cannot be used ({error})"
+            continue
         if data.fingerprint == fingerprint:
             return data
-    found = [f"{files.root} has {'other images' if files.exist else 'none'}" for files in places]
+        reasons[files.root] = "has other images"
+    found = "; ".join(f"{root} {reason}" for root, reason in reasons.items())
     raise FileNotFoundError(
-        f"the images of the run, {split}, were not found ({'; '.join(found)}): give their folder "
-        "with --data-root"
+        f"the images of the run, {split}, were not found ({found}): give their folder with "
+        "--data-root"
     )
 
 
@@ -439,16 +452,17 @@ def download(files):
             ) from error
 
 
-def draw_demo(root):
-    """Draws the demo set into a data folder, as binary files in NIST's format."""
+def draw_demo(files):
+    """Draws the files of the demo set that are missing, in NIST's format."""
     from support.emnist.demo import draw_demo_set
 
-    notice(f"drawing the demo set in {root}")
-    with disk.locked(root):
+    notice(f"drawing the demo set in {files.root}")
+    with disk.locked(files.root):
         for part, (x, y) in zip(PARTS, draw_demo_set(), strict=True):
-            images, labels = stems_of("demo", part)
-            idx.write_idx(root / f"{images}-ubyte", x.transpose(0, 2, 1))  # NIST's are transposed
-            idx.write_idx(root / f"{labels}-ubyte", y)
+            arrays = (x.transpose(0, 2, 1), y)  # NIST's images are transposed
+            for stem, array in zip(stems_of("demo", part), arrays, strict=True):
+                if stem in files.missing:
+                    idx.write_idx(files.root / f"{stem}-ubyte", array)
 
 
 # ---- the command line
@@ -490,9 +504,9 @@ def prepare(split, data_root):
     """Download a split if it is missing; convert, check and cache it."""
     data = open_data(split, data_root, download_missing=True)
     click.echo(f"split    {split}")
-    click.echo(f"images   {len(data.x_train):,} training, {len(data.x_test):,} test")
+    click.echo(f"images   {len(data.y_train):,} training, {len(data.y_test):,} test")
     click.echo(f"classes  {len(data.names)}: {''.join(data.names.values())}")
-    if data.files.npz.exists():  # not in a read-only folder
+    if data.files.npz.exists():  # a read-only folder has none
         click.echo(f"cache    {data.files.npz}")
 
 

@@ -97,7 +97,7 @@ STROKES = {
 # point (column) in the factor of 1, t, t**2 and t**3 (row).
 THROUGH = np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]]) / 2  # Catmull-Rom
 PAST = np.array([[1, 4, 1, 0], [-3, 0, 3, 0], [3, -6, 3, 0], [-1, 3, -3, 1]]) / 6  # B-spline
-CURVE = (THROUGH + PAST) / 2  # near the points, and round where these are not
+CURVE = (THROUGH + PAST) / 2  # passes near the points, and smooths their errors
 POWERS = np.linspace(0, 1, PIECES + 1)[:, None] ** np.arange(4)  # a row for each t on the curve
 
 

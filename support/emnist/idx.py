@@ -1,4 +1,8 @@
-"""NIST's file formats: idx files, and the mapping of labels to characters."""
+"""NIST's file formats: idx files, and the mapping of labels to characters.
+
+An idx file holds a magic number, a size for each axis (four bytes each, big-endian), and then a
+byte for each number. NIST's images lie in it column by column.
+"""
 
 import os
 import struct
@@ -37,7 +41,7 @@ def convert(folder, split, text_folder):
 def read_mapping(path):
     """Reads a mapping file, `LABEL ASCII` a line: dict of int to str, in the order of the labels.
 
-    Further columns are ignored; in letters a third one has the lower case.
+    Further columns are ignored: in letters a third one has the lower case.
 
     Raises:
         InputError: a line holds anything else; names it.
@@ -46,7 +50,7 @@ def read_mapping(path):
     lines = path.read_text("utf-8-sig", errors="replace").splitlines()
     for number, line in enumerate(lines, start=1):
         try:
-            label, code, *_ = map(int, line.split())
+            label, code = map(int, line.split()[:2])
             names[label] = chr(code)
         except (ValueError, OverflowError):
             raise InputError(

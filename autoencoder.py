@@ -46,11 +46,11 @@ from support.files import (
 from support.lazy_keras import keras
 from support.morph import endpoints, pictures
 from support.morph.photo import read_character
-from support.run import DEFAULT_RUN, LONGER, RUN_FILES, Run
+from support.run import DEFAULT_RUN, LONGER, Run
 
 CODE_SIZE = 32  # numbers in a code
-BATCH_NORM_MOMENTUM = 0.7  # the first steps change so much that running means must follow quickly
-DEFAULTS = {  # of a training's options
+BATCH_NORM_MOMENTUM = 0.7  # Keras's 0.99 follows too slowly while weights change quickly
+DEFAULTS = {  # the options of train, if they are not given; support/run.py names them, too
     "split": "balanced",
     "epochs": 3,
     "batch_size": 32,  # twice as many would train a little quicker, but learn less from each image
@@ -61,7 +61,7 @@ WEIGHT_DECAY = 0.1  # against overfitting (Loshchilov, Hutter 2019)
 PREDICT_BATCH = 500  # batch size of prediction and validation
 MIN_PROBABILITY = 1e-7  # probabilities are clipped to [this, 1 - this]: finite logarithms
 
-# ---- the network
+# ---- the network; the page of `explore` runs plain chains of the layers in support/page/export.py
 
 
 def build_encoder():
@@ -78,7 +78,10 @@ def build_encoder():
 
 
 def build_decoder():
-    """The decoder, R^32 -> [0, 1]^(28, 28, 1): the encoder's sizes, the other way round."""
+    """The decoder, R^32 -> [0, 1]^(28, 28, 1): its images grow as the encoder's shrink.
+
+    silu and batch normalization help here; in the encoder they cost time and bring nothing.
+    """
     code = keras.Input((CODE_SIZE,), name="code")
     h = keras.layers.Dense(6 * 6 * 96, activation="silu")(code)
     h = keras.layers.Reshape((6, 6, 96))(h)  # 6 x 6
@@ -95,7 +98,7 @@ def convolution(filters, size, strides=1, padding="same", activation="relu"):
 
 
 def transposed_convolution(filters, size, **options):
-    """The way back from a convolution of this size with strides of 2."""
+    """Undoes what a convolution of this size with strides of 2 does to height and width."""
     return keras.layers.Conv2DTranspose(filters, size, strides=2, **options)
 
 
@@ -113,8 +116,9 @@ def build_autoencoder():
 def compile_for_training(autoencoder, learning_rate, total_steps):
     """Gives an autoencoder its loss and its optimizer, Muon (Jordan et al. 2024).
 
-    The learning rate falls along a cosine to 0 on the last step. Keras computes the loss
-    from the last sigmoid's logits, so it stays exact where the network is certain and wrong.
+    The learning rate falls along a cosine to 0 on the last step. On TensorFlow, Keras computes the
+    loss from the last sigmoid's logits, so it is exact where the network is certain and wrong;
+    elsewhere probabilities are clipped to [1e-7, 1 - 1e-7].
     """
     from support.training import Muon
 
@@ -123,7 +127,7 @@ def compile_for_training(autoencoder, learning_rate, total_steps):
     autoencoder.compile(optimizer, loss="binary_crossentropy")
 
 
-# ---- training
+# ---- training; run is a support.run.Run, the folder of a training
 
 
 def validation_count(train_count, test_count):
@@ -155,16 +159,18 @@ def batches(x, batch_size, seed, epoch):
 def open_for_training(run, epoch_steps):
     """The autoencoder of last.keras; a new one if no epoch is finished.
 
-    epoch_steps: how many steps an epoch has.
+    last.keras holds the network, the optimizer and its schedule, so a change to this file takes
+    effect in a new run only. epoch_steps: how many steps an epoch has.
 
     Raises:
         InputError: the training of the run cannot go on.
     """
-    import support.training  # noqa: F401 - with it comes Muon, the optimizer in last.keras
+    import support.training  # noqa: F401 - registers Muon, which last.keras names
 
-    for path in (run.last, run.model):
-        if run.history and not path.exists():
-            raise run.cannot_go_on(f"{path} is missing")
+    if run.history and not run.model.exists():
+        raise run.cannot_go_on(f"{run.model} is missing")
+    if len(run.history) > 1 and not run.last.exists():  # after one row, epoch 1 is repeated
+        raise run.cannot_go_on(f"{run.last} is missing")
     epochs = run.config["epochs"]
     if not run.last.exists():
         keras.utils.set_random_seed(run.config["seed"])
@@ -172,7 +178,7 @@ def open_for_training(run, epoch_steps):
         compile_for_training(autoencoder, run.config["learning_rate"], epochs * epoch_steps)
         return autoencoder
 
-    autoencoder, _ = load_autoencoder(run.last, run.advice())
+    autoencoder = load_autoencoder(run.last, run.advice())
     schedule = autoencoder.optimizer.get_config()["learning_rate"]["config"]
     begun_for = schedule["decay_steps"] // epoch_steps
     if begun_for != epochs:
@@ -191,33 +197,35 @@ def fit(run, autoencoder, epoch_steps, x_train, x_validation):
     """
     from support.training import save_epoch
 
-    batch_size, seed, epochs = (run.config[name] for name in ("batch_size", "seed", "epochs"))
+    config = run.config
     finished = int(autoencoder.optimizer.iterations) // epoch_steps
     if len(run.history) < finished:
         raise run.cannot_go_on(f"{run.folder / 'history.csv'} lacks epochs")
     del run.history[finished:]
-    for epoch in range(finished, epochs):
+    for epoch in range(finished, config["epochs"]):
         started = time.perf_counter()
         learning_rate = float(autoencoder.optimizer.learning_rate)
-        loss = train_epoch(autoencoder, batches(x_train, batch_size, seed, epoch), epoch_steps)
+        epoch_batches = batches(x_train, config["batch_size"], config["seed"], epoch)
+        loss = train_epoch(autoencoder, epoch_batches, epoch_steps)
+        val_loss = mean_loss(autoencoder, x_validation)
         row = {
             "epoch": epoch + 1,
             "loss": loss,
-            "val_loss": mean_loss(autoencoder, x_validation),
+            "val_loss": val_loss,
             "learning_rate": learning_rate,
             "seconds": time.perf_counter() - started,
         }
         save_epoch(run, autoencoder, row)
 
 
-def train_epoch(autoencoder, batches, epoch_steps):
+def train_epoch(autoencoder, epoch_batches, epoch_steps):
     """One pass over the batches; returns their mean loss, nats a pixel."""
     losses = []
     with contextlib.redirect_stdout(sys.stderr):  # where Keras's progress bar belongs
         bar = keras.utils.Progbar(
             epoch_steps, verbose=1 if sys.stderr.isatty() else 0, stateful_metrics=["loss"]
         )
-        for x in batches:
+        for x in epoch_batches:
             losses.append(autoencoder.train_on_batch(x, x))
             bar.update(len(losses), [("loss", float(np.mean(losses)))])
     return float(np.mean(losses))
@@ -233,21 +241,21 @@ def mean_loss(autoencoder, x):
 
 
 def load_autoencoder(path, advice="get it again, or train anew with another --run-dir"):
-    """An autoencoder and the fingerprint of its file; code in the file is not run.
+    """The autoencoder in a file; code in the file is not run.
 
     advice: what to do if the file is damaged.
 
     Raises:
         InputError: the file is damaged, or holds something else.
     """
-    load = keras.saving.load_model  # out here: an error of importing Keras is not the file's
+    load = keras.saving.load_model  # imports Keras here: if that fails, the file is not to blame
     with reading(path, advice):
-        fingerprint = file_fingerprint(path)
-        zipfile.ZipFile(path).close()  # Keras says of other files that they are not found
+        with open(path, "rb") as file:
+            zipfile.ZipFile(file).close()  # Keras says of other files that they are not found
         autoencoder = load(path)
         for name in ("encoder", "decoder"):
             autoencoder.get_layer(name)
-    return autoencoder, fingerprint
+    return autoencoder
 
 
 # ---- encode and decode
@@ -275,8 +283,9 @@ class TrainedRun:
         self.run = Run(run_dir)
         self.run.check_has_model()
         self.data = find_data(self.run, data_root)
-        self.autoencoder, fingerprint = load_autoencoder(self.run.model)
-        self.made_from = {"model": fingerprint, "data": self.data.fingerprint}
+        self.autoencoder = load_autoencoder(self.run.model)
+        model_fingerprint = file_fingerprint(self.run.model)
+        self.made_from = {"model": model_fingerprint, "data": self.data.fingerprint}
 
     def encode(self, x):
         """(N, 28, 28) in [0, 1] -> (N, D)."""
@@ -325,7 +334,7 @@ run_dir_option = click.option(
 
 
 def training_option(name, help, **settings):
-    """An option of the training; without it, it is the run's own."""
+    """An option of train; if it is not given, the run's own value, else the default."""
     default = DEFAULTS[name.removeprefix("--").replace("-", "_")]
     return click.option(name, help=help, show_default=f"the run's own, else {default}", **settings)
 
@@ -350,12 +359,12 @@ def train(run_dir, data_root, overwrite, **options):
         run = Run(run_dir)
         if overwrite:
             data = data_for_overwriting(run, given.get("split"), data_root)
+            begin(run, data, DEFAULTS | given)
         elif run.config:
             check_same_options(run, given)
             data = find_data(run, data_root)
         else:
             data = dataset.data_for_new_run(given.get("split"), data_root)
-        if overwrite or not run.config:
             begin(run, data, DEFAULTS | given)
         if run.is_complete:
             click.echo(f"{run.folder}: already complete ({run.describe()})")
@@ -394,16 +403,13 @@ def check_same_options(run, given):
 
 def begin(run, data, options):
     """Makes the folder a new run with these options; the files of an earlier one go."""
-    if len(data.x_train) < 3 or len(data.x_test) < 2:
+    train_count, test_count = len(data.y_train), len(data.y_test)
+    if train_count < 3 or test_count < 2:
         raise InputError(
             f"{data.files.root} has too few images: 3 to train and 2 to test, at least"
         )
-    count = validation_count(len(data.x_train), len(data.x_test))
-    counts = {
-        "train": len(data.x_train) - count,
-        "validation": count,
-        "test": len(data.x_test),
-    }
+    count = validation_count(train_count, test_count)
+    counts = {"train": train_count - count, "validation": count, "test": test_count}
     identity = {
         "split": data.files.split,
         "data_root": os.path.abspath(data.files.root),
@@ -451,22 +457,22 @@ def test(run_dir, data_root):
     x, y, names = trained.data.x_test, trained.data.y_test, trained.data.names
     codes = trained.test_codes
     p = trained.decode(codes)
-    x_train = trained.data.x_train[: trained.run.config["counts"]["train"]]
+    x_train = trained.data.x_train[: trained.run.config["counts"]["train"]]  # as for the network
     p_pca = metrics.pca_reconstructions(x_train, x, components=codes.shape[1])
     report = trained.made_from | metrics.measure(x, p, p_pca, y, names)
     click.echo(metrics.table(report))
 
     with by_product(folder / "test.json"), replacing(folder / "test.json") as partial:
         write_json(partial, report)
-    reconstructions = folder / "reconstructions.png"
-    with by_product(reconstructions):
-        pictures.draw_reconstructions(reconstructions, x, p, y, names)
-        click.echo(f"picture: {reconstructions}")
+    reconstructions_png = folder / "reconstructions.png"
+    with by_product(reconstructions_png):
+        pictures.draw_reconstructions(reconstructions_png, x, p, y, names)
+        click.echo(f"picture: {reconstructions_png}")
     sample, points = map_of_codes(trained)
-    map_of_them = folder / "codes.png"
-    with by_product(map_of_them):
-        charts.draw_codes(map_of_them, points, y[sample], names)
-        click.echo(f"picture: {map_of_them}")
+    codes_png = folder / "codes.png"
+    with by_product(codes_png):
+        charts.draw_codes(codes_png, points, y[sample], names)
+        click.echo(f"picture: {codes_png}")
 
 
 def map_of_codes(trained):
@@ -559,21 +565,20 @@ def path_between(trained, ends, path, steps):
     from support.morph.geodesic import geodesic_path, open_graph, vote_labels
 
     graph = open_graph(trained)
-    if (ends.labels == endpoints.NONE).any():
-        of_start, of_end = vote_labels(trained.test_codes, trained.data.y_test, start, end)
+    if (ends.labels == endpoints.NONE).any():  # own pictures: the nearest test images vote
+        labels = vote_labels(trained.test_codes, trained.data.y_test, start, end)
     else:
-        of_start, of_end = ends.labels.T
-    return geodesic_path(graph, start, end, of_start, of_end, steps, trained.encode, trained.decode)
+        labels = ends.labels.T
+    return geodesic_path(graph, start, end, *labels, steps, trained.encode, trained.decode)
 
 
 def check_output(trained, target, photos):
-    """Refuses to write a morph over a file that the command reads, or another file of the run.
+    """Refuses to write a morph over a file that the command reads.
 
     Raises:
         InputError: names the file.
     """
-    own_files = [trained.run.folder / name for name in RUN_FILES if name != "morph.png"]
-    for path in (*photos, *own_files, trained.data.files.npz):
+    for path in (*photos, trained.run.folder / "index.npz", trained.data.files.npz):
         if target.exists() and path.exists() and target.samefile(path):
             raise InputError(f"--out {target} would replace {path}, which is in use; name another")
 

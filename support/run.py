@@ -28,7 +28,7 @@ RUN_FILES = (
     "index.npz",
     "explore.html",
 )
-OPTIONS = ("split", "epochs", "batch_size", "learning_rate", "seed")  # of a training
+OPTIONS = ("split", "epochs", "batch_size", "learning_rate", "seed")  # of train
 LONGER = "a longer training is a new run, as its learning rate falls more slowly"
 COLUMNS = ("epoch", "loss", "val_loss", "learning_rate", "seconds")  # of history.csv
 
@@ -112,7 +112,7 @@ class Run:
         return command_line("autoencoder.py", name, *where, *options)
 
     def check_has_model(self):
-        """Refuses a run without a model, as before the end of its first epoch.
+        """Refuses a run that has no model yet.
 
         Raises:
             FileNotFoundError: says which command makes one.
@@ -158,10 +158,10 @@ class Run:
         }
         self.folder.mkdir(parents=True, exist_ok=True)
         self.config = config | {"versions": versions}
-        self.history = []  # instead of what a file of an earlier run says
+        self.history = []  # an earlier run's no longer counts
         with replacing(self.folder / "config.json") as partial:
             write_json(partial, self.config)
-            # Before the new configuration gets its name: never is it beside another run's models.
+            # Before config.json gets its name, so that it never stands beside another run's models.
             for name in RUN_FILES:
                 if name != "config.json":
                     (self.folder / name).unlink(missing_ok=True)

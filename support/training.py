@@ -15,13 +15,13 @@ class Muon(keras.optimizers.Muon):
     """keras.optimizers.Muon, for the kernels of Dense, Conv2D and Conv2DTranspose.
 
     Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) makes each update of a
-    matrix orthogonal, so that it changes the layer's output by as much in every direction. Keras's
+    matrix orthogonal, so that it changes the layer's output equally in every direction. Keras's
     own takes matrices alone. A convolution's kernel (height, width, from, to) is a matrix, too: it
     multiplies patches of the image, and has height * width * from rows and `to` columns. That of a
     transposed convolution (height, width, to, from) multiplies pixels, and makes patches of them.
 
     AdamW takes the other weights, which are vectors. The arguments are those of Keras's Muon, but
-    no layer is excluded.
+    no layer is excluded. The three methods replace Keras's own.
     """
 
     def _should_use_adamw(self, variable):
@@ -31,7 +31,8 @@ class Muon(keras.optimizers.Muon):
         """The orthogonal matrix nearest to x, roughly: all its singular values are near 1.
 
         Each Newton-Schulz step multiplies the matrix by a polynomial of its Gram matrix. All steps
-        are taken on the Gram matrix, which is small, and their product meets the large one once.
+        are taken on the Gram matrix, which is small; the large one is multiplied once, by their
+        product. (A step is a polynomial of the Gram matrix, so the order does not matter.)
         """
         matrix = as_matrix(x)
         is_tall = matrix.shape[0] > matrix.shape[1]

@@ -232,6 +232,17 @@ def interrupted(characters, tmp_path_factory):
     return folder, stderr
 
 
+def test_killed_before_the_first_last_keras(copied_run, run):
+    config = json.loads((copied_run / "config.json").read_text()) | {"epochs": 1}
+    (copied_run / "config.json").write_text(json.dumps(config))
+    rows = (copied_run / "history.csv").read_text().splitlines()[:2]
+    (copied_run / "history.csv").write_text("\n".join(rows))
+    for name in ("last.keras", "curves.png"):
+        (copied_run / name).unlink()
+    run(cli, "train", "--run-dir", copied_run)
+    assert [row[0] for row in history(copied_run)] == [1]
+
+
 def test_interrupted_and_resumed_equals_uninterrupted(trained, interrupted, tmp_path, run):
     folder, stderr = interrupted
     assert f"1 of 3 epochs kept; go on with: python {autoencoder.__file__} train" in stderr

@@ -142,9 +142,10 @@ class Data:
         if has_no_character.any():
             place = has_no_character.argmax()
             _, stem = stems_of(self.files.split, part)
-            path = self.files.sources.get(stem, self.files.npz)
+            source = self.files.sources.get(stem)
+            where = f"{source}, line {place + 1}" if source else f"{self.files.npz}, y_{part}"
             names = self.files.mapping or f"the classes of {self.files.split}"
-            raise InputError(f"{path}, line {place + 1}: the label {y[place]} is not in {names}")
+            raise InputError(f"{where}: the label {y[place]} is not in {names}")
 
 
 def open_data(split="balanced", data_root=None, download_missing=False):

@@ -50,6 +50,8 @@ def fetch(folder, members, urls, archive=None):
                 with _open_remote(url, session, folder) as opened:
                     _unpack(opened, folder, members)
                 return
+            except ImportError:
+                raise
             except Exception as error:  # requests, remotezip and zipfile raise many kinds
                 reasons.append(_reason(error))
     raise DownloadError("; ".join(dict.fromkeys(reasons)))

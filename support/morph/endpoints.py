@@ -172,7 +172,7 @@ def picture_pairs(trained, pictures):
     """Endpoints of a person's own pictures, a list of (H, W); each turns into the next."""
     images = np.stack(pictures)
     codes = trained.encode(images)
-    names = np.arange(1, len(images) + 1).astype(str)
+    names = np.array([f"#{number + 1}" for number in range(len(images))])
     count = len(images) - 1
     no_test_image = np.full((count, 2), NONE)
     return Endpoints(

@@ -90,7 +90,7 @@ def open_picture(path):
         if getattr(error, "errno", None):  # the file was not read
             raise
         raise InputError(
-            f"{path}: not a picture that can be read; save it as JPEG or PNG (HEIC too)"
+            f"{path}: not a picture that can be read (nor is HEIC); save it as JPEG or PNG"
         ) from error
 
     # Transparent parts are paper: white under dark ink, black under light ink.

@@ -188,7 +188,7 @@ def draw_read(path, pictures):
     strips = []
     for number, (brightness, character) in enumerate(pictures, start=1):
         above, below = _square(1 - brightness / 255), _square(character)
-        strips.append((str(number), np.vstack([above, below]), ""))
+        strips.append((f"#{number}", np.vstack([above, below]), ""))
     title = "Your pictures (above) and what was read from them (below)"
     draw_strips(path, strips, title, READ_COLUMNS)
 

@@ -231,7 +231,7 @@ def export_directions(trained, graph, sample):
     codes = trained.test_codes[sample[:MEASURED_CODES]]
     directions = named_directions(graph, codes, trained.decode)
     if len(directions) < FEWEST_DIRECTIONS:
-        notice(f"the page has no directions with names: only {len(directions)} are clean")
+        notice("the page has no sliders like Pen and Slant: they would change other things, too")
         return []
     return [
         {"name": name, "low": low, "high": high, "step": step.tolist()}

@@ -82,7 +82,7 @@ def test_each_picture_turns_into_the_next():
     assert (ends.images == [[X[2], X[0]], [X[0], X[5]]]).all()
     assert (ends.codes == [[CODES[2], CODES[0]], [CODES[0], CODES[5]]]).all()
     assert ends.indices.tolist() == ends.labels.tolist() == [[-1, -1], [-1, -1]]
-    assert ends.names.tolist() == [["1", "2"], ["2", "3"]]
+    assert ends.names.tolist() == [["#1", "#2"], ["#2", "#3"]]
     assert ends.is_shown.tolist() == [True, True]
 
 

@@ -16,7 +16,7 @@ the other. The graph is built once for a model, in steps 1 to 3; each path takes
 4. The cheapest path from code to code is found (Dijkstra 1959). It enters and leaves the graph at
    nodes of its ends' own classes, or goes straight if that costs less. The nearest test images vote
    on the classes of photos.
-5. A few codes at even distances stand for the path. Each is decoded and encoded again, four times:
+5. A few codes at even distances stand for the path. Each is decoded and encoded again, three times:
    what the encoder does not know from handwriting is lost.
 6. The pen is carried along. In one direction codes of the same shape differ by the width of their
    strokes: the slope of codes over widths, by least squares over all edges. Each code is moved in
@@ -42,7 +42,7 @@ LONG_EDGE = 1.35  # times the median; length beyond that costs extra
 EXTRA_COST = 30  # for each unit of length beyond, on top of the length itself
 CLASS_CHANGE = 2  # times as much costs an edge between two classes
 CORNERS = 13  # codes that stand for a path
-ENCODE_ROUNDS = 4  # of decoding and encoding them again
+ENCODE_ROUNDS = 3  # of decoding and encoding them again
 PEN_ROUNDS = 2  # of moving codes in the pen's direction and measuring their strokes again
 LARGEST_PEN_MOVE = 0.4  # in a round: of the logarithm of the width
 VOTERS = 8  # known codes that vote on the class of an end

@@ -11,6 +11,7 @@ fall below the entropy of the grey pixels themselves. What lies above that floor
 """
 
 import contextlib
+import math
 import os
 import sys
 import time
@@ -220,15 +221,15 @@ def fit(run, autoencoder, epoch_steps, x_train, x_validation):
 
 def train_epoch(autoencoder, epoch_batches, epoch_steps):
     """One pass over the batches; returns their mean loss, nats a pixel."""
-    losses = []
+    total = 0
     with contextlib.redirect_stdout(sys.stderr):  # where Keras's progress bar belongs
         bar = keras.utils.Progbar(
             epoch_steps, verbose=1 if sys.stderr.isatty() else 0, stateful_metrics=["loss"]
         )
-        for x in epoch_batches:
-            losses.append(autoencoder.train_on_batch(x, x))
-            bar.update(len(losses), [("loss", float(np.mean(losses)))])
-    return float(np.mean(losses))
+        for step, x in enumerate(epoch_batches, start=1):
+            total += float(autoencoder.train_on_batch(x, x))
+            bar.update(step, [("loss", total / step)])
+    return total / step
 
 
 def mean_loss(autoencoder, x):
@@ -333,6 +334,12 @@ run_dir_option = click.option(
 )
 
 
+def check_finite(ctx, param, value):
+    if value is not None and not 0 < value < math.inf:
+        raise click.BadParameter("expected a finite number above 0")
+    return value
+
+
 def training_option(name, help, **settings):
     """An option of train; if it is not given, the run's own value, else the default."""
     default = DEFAULTS[name.removeprefix("--").replace("-", "_")]
@@ -348,7 +355,8 @@ def training_option(name, help, **settings):
 @training_option(
     "--learning-rate",
     "At the start; it falls along a cosine to 0.",
-    type=click.FloatRange(0, min_open=True),
+    type=float,
+    callback=check_finite,
 )
 @training_option("--seed", "Seed of the weights and of the order of the images.", type=SEED)
 @click.option("--overwrite", is_flag=True, help="Remove the run's files and train anew.")
@@ -578,8 +586,11 @@ def check_output(trained, target, photos):
     Raises:
         InputError: names the file.
     """
-    for path in (*photos, trained.run.folder / "index.npz", trained.data.files.npz):
-        if target.exists() and path.exists() and target.samefile(path):
+    folder = trained.run.folder
+    in_use = (*photos, folder / "index.npz", folder / "morph-read.png", trained.data.files.npz)
+    for path in in_use:
+        is_same = target.exists() and path.exists() and target.samefile(path)
+        if is_same or target == path:
             raise InputError(f"--out {target} would replace {path}, which is in use; name another")
 
 

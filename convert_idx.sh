@@ -40,6 +40,7 @@ check() {
   local found=$((16#0${header:0:8})) count=$((16#0${header:8:8}))
   local expected=$((header_size + count * item_size))
   ((found == magic)) || fail "$file: magic number $found, expected $magic for $kind; $again"
+  ((count > 0)) || fail "$file: holds no $kind; $again"
   [[ $kind = labels || $header = ????????????????0000001c0000001c ]] ||
     fail "$file: its images are not 28 x 28; $again"
   ((size == expected)) || fail "$file: $size bytes, expected $expected for $count $kind; $again"
@@ -86,7 +87,8 @@ out=${out/#\~\//$HOME/}
 [[ $split =~ ^(balanced|byclass|bymerge|letters|digits|mnist|demo)$ ]] ||
   fail "unknown split $split (balanced, byclass, bymerge, letters, digits, mnist or demo); $usage" 2
 
-prepare="python dataset.py prepare --split $split --data-root '$root'"
+prepare=$(printf 'python %q prepare --split %s --data-root %q' \
+  "$(dirname "$0")/dataset.py" "$split" "$root")
 partial=$out/.emnist-autoencoder-partial-$$
 trap 'rm -f "$partial"' EXIT
 for part in train test; do

@@ -145,7 +145,7 @@ class Data:
             source = self.files.sources.get(stem)
             where = f"{source}, line {place + 1}" if source else f"{self.files.npz}, y_{part}"
             names = self.files.mapping or f"the classes of {self.files.split}"
-            raise InputError(f"{where}: the label {y[place]} is not in {names}")
+            raise InputError(f"{where}: the label {y[place]} is not in {names}; mend one of both")
 
 
 def open_data(split="balanced", data_root=None, download_missing=False):
@@ -206,7 +206,7 @@ def open_npz(files):
         check_arrays(arrays, files.npz)
         return Data(files, disk.array_fingerprint(arrays.values()), arrays)
     note = json.loads(note)
-    if files.have_changed(note["sources"]):
+    if not files.missing and files.have_changed(note["sources"]):
         notice(f"{files.npz} was made from other files: making it again")
         return None
     return Data(files, note["fingerprint"])
@@ -265,7 +265,7 @@ def read_numbers(path, columns):
             numbers = np.loadtxt(path, np.uint8, comments=None, ndmin=2)
     except ValueError:
         numbers = np.empty((0, 0), np.uint8)
-    if numbers.shape[1] != columns:
+    if numbers.shape[1] != columns or len(numbers) == 0:
         line = find_bad_line(path, columns)
         raise InputError(
             f"{path}, line {line}: expected {columns} numbers 0..255; get the file again"
@@ -408,11 +408,11 @@ def find_again(split, fingerprint, data_roots):
     Raises:
         FileNotFoundError: no folder holds it; says what was looked for.
     """
-    roots = dict.fromkeys(Path(root).resolve() for root in data_roots)  # each once
+    roots = dict.fromkeys(resolve_root(root).resolve() for root in data_roots)  # each once
     places = [Files(split, root) for root in roots]
     candidates = [files for files in places if files.exist]
     if split == "demo":
-        candidates.append(places[-1])  # drawn there
+        candidates.append(places[0])  # drawn there
     reasons = {files.root: "has none" for files in places}
     for files in candidates:
         try:
@@ -441,11 +441,12 @@ def download(files):
     """
     members = [f"gzip/{stem}-ubyte.gz" for stem in files.missing]
     md5 = {member: MD5[member] for member in members}
+    is_new = not files.root.exists()
     with disk.locked(files.root):
         try:
             fetch(files.root, md5, URLS, first_file([files.root], ZIP_NAMES))
         except DownloadError as error:
-            with contextlib.suppress(OSError):  # if it is not empty
+            if is_new:  # perhaps its name is a typo
                 files.root.rmdir()
             raise DownloadError(
                 f"{files.what_is_missing()} The download failed ({error}): try again later, put "
@@ -488,7 +489,7 @@ def cli():
 @split_option
 @data_root_option
 def download_command(split, data_root):
-    """Download a split's files from NIST and check them."""
+    """Download the missing files of a split from NIST; each is checked."""
     files = Files(split, data_root)
     if split == "demo":
         raise click.UsageError(f"demo is drawn, not downloaded; run: {files.prepare_command()}")

@@ -348,7 +348,7 @@ def test_without_a_run_the_command_that_makes_one_is_named(run, tmp_path):
     ("words", "message"),
     [
         (["train", "--epochs", "0"], "0 is not in the range x>=1"),
-        (["train", "--learning-rate", "0"], "0.0 is not in the range x>0"),
+        (["train", "--learning-rate", "nan"], "expected a finite number above 0"),
         (["train", "--seed", "5000000000"], "not in the range"),
         (["train", "--run-dir", ""], "expected a name, found nothing"),
         (["morph", "--steps", "1"], "1 is not in the range 2<=x<=1000"),

@@ -94,7 +94,8 @@ def test_a_text_is_kept_unless_forced_and_there_is_its_ubyte_file(made):
 def test_missing_files(tmp_path):
     message = convert("a b", "demo", cwd=tmp_path, code=1)
     assert message.startswith("convert_idx.sh: missing in a b: emnist-demo-train-images-idx3-ubyte")
-    assert message.endswith("; run: python dataset.py prepare --split demo --data-root 'a b'\n")
+    command = f"python {PROJECT}/dataset.py prepare --split demo --data-root a\\ b"
+    assert message.endswith(f"; run: {command}\n")
 
 
 def test_a_killed_conversion_leaves_no_half_text(made):

@@ -295,7 +295,10 @@ def test_what_was_asked_for_never_falls_back_and_a_typo_leaves_nothing(here, mon
     monkeypatch.setenv("DATA_ROOT", "emnits")
     with pytest.raises(DownloadError, match="Missing in emnits"):
         data_for_new_run()
-    assert not list(here.iterdir())
+    (here / "mine").mkdir()
+    with pytest.raises(DownloadError, match="Missing in mine"):
+        data_for_new_run(data_root="mine")
+    assert list(here.iterdir()) == [here / "mine"]
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,8 @@ def fetch(folder, members, urls, archive=None):
             except ImportError:
                 raise
             except Exception as error:  # requests, remotezip and zipfile raise many kinds
+                if getattr(error, "filename", None):  # a file of this computer
+                    raise
                 reasons.append(_reason(error))
     raise DownloadError("; ".join(dict.fromkeys(reasons)))
 

@@ -49,6 +49,8 @@ def read_mapping(path):
     names = {}
     lines = path.read_text("utf-8-sig", errors="replace").splitlines()
     for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
         try:
             label, code = map(int, line.split()[:2])
             names[label] = chr(code)
@@ -56,4 +58,6 @@ def read_mapping(path):
             raise InputError(
                 f"{path}, line {number}: expected LABEL ASCII, two numbers; get the file again"
             ) from None
+    if not names:
+        raise InputError(f"{path}: empty, expected a line LABEL ASCII for each class")
     return dict(sorted(names.items()))

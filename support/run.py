@@ -139,10 +139,11 @@ class Run:
 
     def has_other_options(self, differences):
         """The InputError for a training with other options; differences: a list of texts."""
+        go_on = "" if self.is_complete else f"go on with it: {self.command('train')}; "
         return InputError(
-            f"{self.folder} holds a run with other options ({'; '.join(differences)}). Go on with "
-            f"it: {self.command('train')}; use it: {self.command('test')}; to train with yours, "
-            f"add --run-dir with a new name, or --overwrite ({LONGER})"
+            f"{self.folder} holds a run with other options ({'; '.join(differences)}): {go_on}use "
+            f"it: {self.command('test')}; to train with yours, add --run-dir with a new name, or "
+            f"--overwrite ({LONGER})"
         )
 
     # ---- writing
